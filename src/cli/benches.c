@@ -1,0 +1,5 @@
+/* All benchmarks, in the order of the report. */
+#include "cli/bench_data.h"
+
+const struct bench *const benches[] = {&bench_scope, &bench_write, &bench_live, &bench_upgrade,
+                                       NULL};

@@ -1,0 +1,125 @@
+/* The command: one const descriptor and one function per command (`raum image add`), a table of all
+ * of them, and what they share: arguments, the open replica, output. A cmd_*.c file knows its nouns
+ * and the layers below; this header knows no noun at all.
+ *
+ * To add a command: write cmd_NOUN.c with `const struct cli_command cmd_noun[]`, declare it below,
+ * name it in commands.c and meson.build. Help, manual page, variables and suggestions follow by
+ * themselves. */
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include "cli/out.h"
+#include "cli/text.h"
+#include <raum/raum.h>
+#include <signal.h>
+
+struct cli;
+
+struct cli_option {
+    const char *name;  /* "--kind"; its variable is RAUM_KIND */
+    const char *value; /* what it takes, as shown in the help: "KIND"; NULL: a switch */
+    const char *help;  /* English; shown through tr() */
+};
+
+struct cli_command {
+    const char *name;                 /* one word or two: "sql", "image add" */
+    const char *arguments;            /* as shown in the help: "FILE…", "ID [SLOT|none]", "" */
+    int least, most;                  /* how many arguments; most -1: any number */
+    const char *help;                 /* one line, English; shown through tr() */
+    const struct cli_option *options; /* ends with name NULL; NULL: none */
+    const char *examples;             /* a command a line; NULL: none */
+    /* 0 or a negative code with cli->error set. main.c prints the error and gives the exit status.
+     */
+    int (*run)(struct cli *cli);
+    bool hidden; /* not in the overview nor in the manual page */
+};
+
+struct cli_given {
+    const struct cli_option *option;
+    const char *value; /* "" for a switch */
+};
+
+struct cli {
+    const struct cli_command *command;
+    char **words; /* the arguments behind the command's name; lent from main */
+    int count;
+    struct cli_given *given; /* in order of the command line */
+    int given_count;
+
+    const char *data;  /* data directory; NULL only when neither it nor a home is known */
+    const char *space; /* --space; NULL: the active one */
+    bool json, quiet;
+    char *data_default; /* owned */
+
+    struct out out; /* standard output */
+    struct raum_error error;
+    bool told; /* the error has been printed already */
+
+    /* Opened by cli_open and cli_scope, closed by main. */
+    struct raum *raum;
+    struct raum_handle *scope, *own;
+};
+
+/* Every command, ends with NULL; the order is that of the help. */
+extern const struct cli_command *const cli_commands[];
+/* Options that every command takes; ends with name NULL. */
+extern const struct cli_option cli_globals[];
+
+/* Set by Ctrl-C and SIGTERM: long work looks at it and returns RAUM_EINTERRUPTED. */
+extern volatile sig_atomic_t cli_stop;
+
+/* Value of an option ("--kind") from the command line, else from its variable; NULL if neither. The
+ * last one counts. */
+const char *cli_value(const struct cli *cli, const char *name);
+/* A switch: given, or its variable is neither empty nor 0. */
+bool cli_switch(const struct cli *cli, const char *name);
+/* Several times the same option: the next value from *at on (start with 0), NULL at the end. The
+ * variable counts as one value if the command line has none. */
+const char *cli_next(const struct cli *cli, const char *name, int *at);
+/* The variable of an option: "--dry-run" → "RAUM_DRY_RUN". */
+void cli_variable(const char *name, char out[64]);
+
+/* Sets cli->error to a text of ours (already through tr) and returns the code. */
+int cli_fail(struct cli *cli, int code, const char *fmt, ...) BASE_PRINTF(3, 4);
+/* Usage errors: the same with RAUM_EUSAGE. */
+int cli_usage(struct cli *cli, const char *fmt, ...) BASE_PRINTF(2, 3);
+/* The option's value must be one of the choices (NULL-terminated); NULL value is fine. */
+int cli_choice(struct cli *cli, const char *name, const char *value, const char *const *choices);
+/* Prints an error as the contract says; to standard error. */
+void cli_print_error(const struct cli *cli, const struct raum_error *error);
+/* A remark for people: to standard error, not with --quiet. */
+void cli_note(const struct cli *cli, const char *fmt, ...) BASE_PRINTF(2, 3);
+
+/* Opens the replica of the data directory into cli->raum (asks for the passphrase of a locked key
+ * ring on a terminal, brings an old export named by RAUM_LEGACY in first). */
+int cli_open(struct cli *cli) BASE_CHECK;
+/* The same without writing anything: for what must work on newer or unwritable files. */
+int cli_open_read_only(struct cli *cli) BASE_CHECK;
+/* cli_open, and a scope handle of --space or the active space in cli->scope. */
+int cli_open_scope(struct cli *cli) BASE_CHECK;
+/* cli_open, and the account handle in cli->own. */
+int cli_open_own(struct cli *cli) BASE_CHECK;
+void cli_close(struct cli *cli);
+/* A secret: RAUM_PASSWORD, else asked for on the terminal without echo (`prompt` through tr). Into
+ * out, NUL-terminated. NOT_CONFIGURED if there is neither. The caller wipes it with cli_wipe. */
+int cli_password(struct cli *cli, const char *prompt, char *out, size_t size) BASE_CHECK;
+/* The same with another variable than RAUM_PASSWORD. */
+int cli_secret(struct cli *cli, const char *variable, const char *prompt, char *out,
+               size_t size) BASE_CHECK;
+void cli_wipe(void *data, size_t len);
+
+/* Help texts: of all, of one command or of a group ("image"); false if there is no such command. */
+void cli_help_all(struct out *out);
+bool cli_help(struct out *out, const char *first, const char *second);
+/* The command of one or two words; NULL. *used: how many words its name took. */
+const struct cli_command *cli_find(const char *first, const char *second, int *used);
+/* Is there any command whose name begins with this word? */
+bool cli_is_group(const char *word);
+
+/* One per file. */
+extern const struct cli_command cmd_space[], cmd_image[], cmd_tag[], cmd_task[], cmd_scene[];
+extern const struct cli_command cmd_export[], cmd_backup[], cmd_key[];
+extern const struct cli_command cmd_import[], cmd_upgrade[], cmd_sql[], cmd_doctor[], cmd_whoami[];
+extern const struct cli_command cmd_tour[], cmd_man[], cmd_image_worker[], cmd_bench[], cmd_help[];
+
+#endif

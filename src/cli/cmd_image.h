@@ -1,0 +1,18 @@
+/* What the files behind `raum image …` share. */
+#ifndef CLI_CMD_IMAGE_H
+#define CLI_CMD_IMAGE_H
+
+#include "cli/pool.h"
+
+/* Commands that fill files of their own. */
+int image_add(struct cli *cli);
+int image_list(struct cli *cli);
+
+/* "avatar body-ref" of the bits of me_slots; `bits` of a query's column. */
+void image_slots(int64_t bits, char out[64]);
+/* Prints one picture with its slots: JSON as the contract has it, for people lines. */
+int image_print(struct cli *cli, const char *id);
+/* Appends the row's JSON with its slots. */
+int image_json(struct cli *cli, const char *id, int64_t slots, struct buf *out) BASE_CHECK;
+
+#endif

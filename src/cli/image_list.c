@@ -1,0 +1,245 @@
+/* `raum image list`: the pool of the space, once or for as long as one watches. */
+#include "base/err.h"
+#include "cli/cmd_image.h"
+#include "engine/intern.h"
+#include "engine/spaces.h"
+#include "modules/profile/me_images.h"
+#include <string.h>
+#include <time.h>
+
+#define POLL_MS 100
+
+static const struct out_column columns[] = {
+    {"id", "id", OUT_TEXT, OUT_KEEP},     {"label", "label", OUT_TEXT, OUT_SHRINK},
+    {"kind", "kind", OUT_TEXT, OUT_KEEP}, {"slots", "slots", OUT_TEXT, OUT_KEEP},
+    {"ai", "ai", OUT_BOOL, OUT_KEEP},     {"tags", "tags", OUT_JSON, OUT_DROP},
+    {"size", "size", OUT_TEXT, OUT_DROP}, {"createdAt", "added", OUT_TIME, OUT_DROP},
+};
+
+static const struct space *space_of(const struct cli *cli)
+{
+    return intern_space(cli->raum, cli->scope->space);
+}
+
+/* Says why nothing is there, and how to change it (G-T4). */
+static void empty(struct cli *cli, const struct me_filter *f)
+{
+    const struct space *s = space_of(cli);
+    char text[1024];
+    int len;
+    if (f->kind || f->slot || f->reference)
+        len = snprintf(text, sizeof text, tr("0 such pictures in %s."), s->name);
+    else if (s->type == SPACE_PERSONAL)
+        len = snprintf(text, sizeof text, tr("0 pictures in %s. Add some: raum image add FILE…"),
+                       s->name);
+    else
+        len =
+            snprintf(text, sizeof text,
+                     tr("0 pictures in %s. The pool of this space is empty on purpose: nothing is "
+                        "borrowed from your personal space. Add some: raum image add FILE…"),
+                     s->name);
+    (void)len;
+    if (cli->json)
+        cli_note(cli, "%s", text);
+    else {
+        out_text(&cli->out, text, strlen(text));
+        out_printf(&cli->out, "\n");
+    }
+}
+
+static void size_text(const struct raum_query *q, char out[48])
+{
+    snprintf(out, 48, "%lldx%lld", (long long)raum_query_int(q, ME_WIDTH),
+             (long long)raum_query_int(q, ME_HEIGHT));
+}
+
+static void row(struct out_table *t, const struct raum_query *q)
+{
+    char slots[64], size[48];
+    image_slots(raum_query_int(q, ME_SLOTS), slots);
+    size_text(q, size);
+    out_cell_query(t, q, ME_ID);
+    out_cell_query(t, q, ME_LABEL);
+    out_cell_query(t, q, ME_KIND);
+    out_cell_str(t, slots);
+    out_cell_query(t, q, ME_CONSENT);
+    out_cell_query(t, q, ME_TAGS);
+    out_cell_str(t, size);
+    out_cell_query(t, q, ME_CREATED);
+}
+
+static int list_people(struct cli *cli, struct raum_query *q, int64_t *count)
+{
+    struct out_table t;
+    int rc;
+    out_table_begin(&t, &cli->out, columns, 8);
+    while ((rc = raum_query_step(q, &cli->error)) == 0)
+        row(&t, q);
+    *count = t.rows;
+    int ended = out_table_end(&t, rc == RAUM_END ? &cli->error : NULL);
+    return rc == RAUM_END ? ended : rc;
+}
+
+static int list_json(struct cli *cli, struct raum_query *q, int64_t *count)
+{
+    struct buf b;
+    int rc;
+    buf_init(&b, (size_t)64 << 20);
+    buf_char(&b, '[');
+    while ((rc = raum_query_step(q, &cli->error)) == 0) {
+        if ((*count)++)
+            buf_char(&b, ',');
+        rc = image_json(cli, raum_query_text(q, ME_ID, NULL), raum_query_int(q, ME_SLOTS), &b);
+        if (rc)
+            break;
+        fwrite(buf_text(&b), 1, b.len, cli->out.file);
+        buf_reset(&b);
+    }
+    buf_char(&b, ']');
+    out_json(&cli->out, &b);
+    buf_release(&b);
+    return rc == RAUM_END ? 0 : rc;
+}
+
+/* ---- watching ---- */
+
+static void event_text(struct cli *cli, const struct raum_watch_event *e)
+{
+    char slots[64];
+    if (e->kind == RAUM_WATCH_DELETE) {
+        out_printf(&cli->out, "- ");
+        out_text(&cli->out, e->key, strlen(e->key));
+    } else {
+        size_t len = 0;
+        const char *label = raum_query_text(e->row, ME_LABEL, &len);
+        const char *kind = raum_query_text(e->row, ME_KIND, NULL);
+        image_slots(raum_query_int(e->row, ME_SLOTS), slots);
+        out_printf(&cli->out, e->kind == RAUM_WATCH_INSERT ? "+ " : "~ ");
+        out_text(&cli->out, e->key, strlen(e->key));
+        out_printf(&cli->out, "  %s  ", kind ? kind : "");
+        out_text(&cli->out, label ? label : "", len);
+        out_printf(&cli->out, "%s%s%s", *slots ? "  [" : "", slots, *slots ? "]" : "");
+        if (raum_query_int(e->row, ME_CONSENT))
+            out_printf(&cli->out, "  ai");
+    }
+    out_printf(&cli->out, "\n");
+}
+
+static void event_json(struct cli *cli, const struct raum_watch_event *e)
+{
+    static const char *const names[] = {"begin", "reset",  "insert", "update",
+                                        "move",  "delete", "end",    "not-ready"};
+    struct buf b;
+    struct json_writer w;
+    buf_init(&b, 1 << 20);
+    json_begin(&w, &b);
+    json_open_object(&w);
+    json_put_key(&w, "event");
+    json_put_str(&w, names[e->kind]);
+    if (e->space) {
+        json_put_key(&w, "spaceId");
+        json_put_str(&w, e->space);
+    }
+    if (e->key) {
+        json_put_key(&w, "id");
+        json_put_str(&w, e->key);
+        json_put_key(&w, "from");
+        json_put_int(&w, e->from);
+        json_put_key(&w, "to");
+        json_put_int(&w, e->to);
+    }
+    if (e->row && (e->kind == RAUM_WATCH_INSERT || e->kind == RAUM_WATCH_UPDATE)) {
+        size_t len = 0;
+        const char *label = raum_query_text(e->row, ME_LABEL, &len);
+        json_put_key(&w, "kind");
+        json_put_str(&w, raum_query_text(e->row, ME_KIND, NULL));
+        json_put_key(&w, "label");
+        json_put_text(&w, label ? label : "", len);
+        json_put_key(&w, "aiReference");
+        json_put_bool(&w, raum_query_int(e->row, ME_CONSENT) != 0);
+    }
+    json_close_object(&w);
+    out_json(&cli->out, &b);
+    buf_release(&b);
+}
+
+static void on_event(void *arg, const struct raum_watch_event *e)
+{
+    struct cli *cli = arg;
+    if (cli->json) {
+        if (e->kind != RAUM_WATCH_BEGIN)
+            event_json(cli, e);
+    } else if (e->kind == RAUM_WATCH_RESET) {
+        const struct space *s = e->space ? intern_space_find(cli->raum, e->space) : NULL;
+        out_printf(&cli->out, "%s", out_bold(&cli->out));
+        out_text(&cli->out, s ? s->name : "", s ? strlen(s->name) : 0);
+        out_printf(&cli->out, "%s\n", out_plain(&cli->out));
+    } else if (e->kind == RAUM_WATCH_INSERT || e->kind == RAUM_WATCH_UPDATE ||
+               e->kind == RAUM_WATCH_DELETE) {
+        event_text(cli, e);
+    }
+    fflush(cli->out.file);
+}
+
+/* Without --space the watch follows the active space of the device, which another terminal may
+ * switch. */
+static int follow(struct cli *cli)
+{
+    if (cli->space)
+        return 0;
+    const struct space *now = spaces_active(cli->raum);
+    const char *seen = raum_scope_space(cli->scope);
+    if (!now || (seen && strcmp(seen, now->id) == 0))
+        return 0;
+    return raum_scope_set(cli->scope, now->id, &cli->error);
+}
+
+static int watch(struct cli *cli, const struct me_filter *filter)
+{
+    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
+    struct raum_watch *w = NULL;
+    struct buf sql;
+    buf_init(&sql, 1 << 16);
+    int rc = me_images_sql(cli->scope, filter, &sql, &cli->error);
+    if (rc == 0)
+        rc = raum_watch_new(cli->scope, buf_text(&sql), on_event, cli, &w, &cli->error);
+    while (rc == 0 && !cli_stop && !ferror(cli->out.file)) {
+        rc = follow(cli);
+        if (rc == 0)
+            rc = raum_poll(cli->raum, &cli->error);
+        if (rc == 0)
+            nanosleep(&pause, NULL);
+    }
+    raum_watch_free(w);
+    buf_release(&sql);
+    return rc;
+}
+
+int image_list(struct cli *cli)
+{
+    struct me_filter filter = {.kind = cli_value(cli, "--kind"),
+                               .slot = cli_value(cli, "--slot"),
+                               .reference = cli_switch(cli, "--reference")};
+    struct raum_query *q = NULL;
+    int64_t count = 0;
+    int rc = cli_choice(cli, "--kind", filter.kind, me_kinds);
+    if (rc == 0)
+        rc = cli_choice(cli, "--slot", filter.slot, me_slots);
+    if (rc == 0)
+        rc = cli_open_scope(cli);
+    if (rc)
+        return rc;
+    if (cli_switch(cli, "--watch"))
+        return watch(cli, &filter);
+    rc = me_images_query(cli->scope, &filter, &q, &cli->error);
+    if (rc)
+        return rc;
+    rc = cli->json ? list_json(cli, q, &count) : list_people(cli, q, &count);
+    raum_query_free(q);
+    if (rc == 0 && count == 0)
+        empty(cli, &filter);
+    else if (rc == 0 && !cli->json)
+        cli_note(cli, count == 1 ? tr("%lld picture in %s") : tr("%lld pictures in %s"),
+                 (long long)count, space_of(cli)->name);
+    return rc;
+}

@@ -1,0 +1,240 @@
+/* Rows with stamps of their own, merged field by field (sync/merge.h): imports, archives, adoption,
+ * and later what the server sends. */
+#include "base/plant.h"
+#include "engine/ddl.h"
+#include "engine/fields.h"
+#include "engine/intern.h"
+#include "engine/store.h"
+#include "sync/merge.h"
+#include <string.h>
+
+struct merge {
+    struct raum *r;
+    struct row *mine, *theirs;
+    struct arena *arena;
+    uint32_t mask;
+    uint64_t tags;
+    int changed;
+};
+
+static int compare_stamps(const struct raum *r, const struct stamp *theirs,
+                          const struct stamp *mine)
+{
+    struct merge_side a = {theirs->at, intern_device(r, theirs->actor)};
+    struct merge_side b = {mine->at, intern_device(r, mine->actor)};
+    return merge_compare(&a, &b);
+}
+
+/* Accounts by id: their numbers differ from file to file. */
+static const void *bytes_of(const struct raum *r, const struct schema_field *f,
+                            const struct value *v, size_t *len)
+{
+    const char *account = f->type == TYPE_ACCOUNT ? intern_account(r, (uint32_t)v->i) : NULL;
+    if (v->kind == VALUE_INT && account) {
+        *len = strlen(account);
+        return account;
+    }
+    if (v->kind == VALUE_TEXT || v->kind == VALUE_SEALED) {
+        *len = v->len;
+        return v->text;
+    }
+    *len = v->kind == VALUE_NULL ? 0 : sizeof v->i;
+    return &v->i;
+}
+
+/* Only asked when stamps are equal: true if theirs is the greater of two different values. */
+static int greater(struct merge *m, const struct schema_field *f, const struct value *theirs,
+                   const struct value *mine, bool *out, struct raum_error *error)
+{
+    struct value a, b;
+    size_t a_len, b_len;
+    int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
+    if (result == 0)
+        result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
+    if (result < 0)
+        return result;
+    const void *a_bytes = bytes_of(m->r, f, &a, &a_len), *b_bytes = bytes_of(m->r, f, &b, &b_len);
+    *out = merge_compare_values(a_bytes, a_len, b_bytes, b_len) > 0;
+    return 0;
+}
+
+static int merge_position(struct merge *m, int position, struct raum_error *error)
+{
+    const struct schema_field *f = row_field(m->mine->table, position);
+    struct stamp theirs = stamps_get(&m->theirs->stamps, f->tag, NULL, 0);
+    struct stamp mine = stamps_get(&m->mine->stamps, f->tag, NULL, 0);
+    int order = compare_stamps(m->r, &theirs, &mine);
+    /* What a row was made with stays (G-T7). Made twice under one id (slots, seeds), the first
+     * making holds. */
+    bool take = f->right == RIGHT_FIXED && !PLANT(MERGE_FIXED) ? order < 0 : order > 0;
+    if (order == 0) {
+        int result =
+            greater(m, f, &m->theirs->values[position], &m->mine->values[position], &take, error);
+        if (result < 0)
+            return result;
+    }
+    if (!take)
+        return 0;
+    m->mine->values[position] = m->theirs->values[position];
+    m->mask |= 1u << position;
+    m->tags |= UINT64_C(1) << f->tag;
+    m->changed++;
+    int result = stamps_set(&m->mine->stamps, f->tag, NULL, 0, theirs, m->arena);
+    return result < 0 ? err_set(error, result, NULL) : 0;
+}
+
+/* The author belongs to the making, as the fixed fields do. */
+static int merge_author(struct merge *m, struct raum_error *error)
+{
+    struct stamp theirs = stamps_get(&m->theirs->stamps, TAG_AUTHOR, NULL, 0);
+    struct stamp mine = stamps_get(&m->mine->stamps, TAG_AUTHOR, NULL, 0);
+    const char *a = intern_account(m->r, m->theirs->author),
+               *b = intern_account(m->r, m->mine->author);
+    int order = compare_stamps(m->r, &mine, &theirs);
+    if (order == 0 && a && b)
+        order = strcmp(a, b);
+    if (order <= 0)
+        return 0;
+    m->mine->author = m->theirs->author;
+    m->mask |= ROW_MASK_AUTHOR;
+    m->tags |= UINT64_C(1) << TAG_AUTHOR;
+    m->changed++;
+    int result = stamps_set(&m->mine->stamps, TAG_AUTHOR, NULL, 0, theirs, m->arena);
+    return result < 0 ? err_set(error, result, NULL) : 0;
+}
+
+static int merge_unknown(struct merge *m, const struct json_doc *mine, const char *name, size_t len,
+                         struct json_value value, struct raum_error *error)
+{
+    char *key = arena_copy(m->arena, name, len);
+    if (!key)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    struct json_value old = mine->count ? json_get(json_root(mine), key) : (struct json_value){0};
+    struct stamp theirs = stamps_get(&m->theirs->stamps, 0, name, len);
+    struct stamp stamp = stamps_get(&m->mine->stamps, 0, name, len);
+    int order = compare_stamps(m->r, &theirs, &stamp);
+    if (order == 0 && old.doc && !json_same(old, value)) {
+        size_t a_len, b_len;
+        const char *a = json_raw(value, &a_len), *b = json_raw(old, &b_len);
+        order = merge_compare_values(a, a_len, b, b_len);
+    }
+    /* A field that this row never had is taken whatever its age. */
+    if (old.doc && order <= 0)
+        return 0;
+    m->mask |= ROW_MASK_EXTRA;
+    m->changed++;
+    return fields_set_extra(m->r, m->mine, key, len, value, theirs, m->arena, error);
+}
+
+static int merge_extra(struct merge *m, struct raum_error *error)
+{
+    struct value theirs, mine;
+    struct json_doc a, b;
+    int result = value_open(m->r, m->theirs, NULL, &m->theirs->extra, m->arena, &theirs, error);
+    if (result == 0)
+        result = value_open(m->r, m->mine, NULL, &m->mine->extra, m->arena, &mine, error);
+    if (result < 0 || theirs.kind != VALUE_TEXT)
+        return result;
+    json_init(&a);
+    json_init(&b);
+    result = json_parse(&a, theirs.text, theirs.len, 0, error);
+    if (result == 0 && mine.kind == VALUE_TEXT)
+        result = json_parse(&b, mine.text, mine.len, 0, error);
+    struct json_value root = json_root(&a);
+    for (struct json_value v = result == 0 ? json_first(root) : (struct json_value){0}; v.doc;
+         v = json_next(root, v)) {
+        const char *name;
+        size_t len;
+        if (!json_text(json_key(v), m->arena, &name, &len))
+            result = err_set(error, RAUM_ENOMEM, NULL);
+        else
+            result = merge_unknown(m, &b, name, len, v, error);
+        if (result < 0)
+            break;
+    }
+    json_release(&a);
+    json_release(&b);
+    return result;
+}
+
+static void tell(struct raum *r, const struct row *row, enum rights_op op)
+{
+    struct change change = {.table = row->table ? row->table->number : DDL_OPAQUE,
+                            .op = (uint8_t)op,
+                            .origin = row->stamps.row.origin,
+                            .space = row->space,
+                            .actor = row->stamps.row.actor,
+                            .n = row->n};
+    replica_changed(r, &change);
+}
+
+static int insert_whole(struct raum *r, struct row *row, bool push, struct arena *a, int *changed,
+                        struct raum_error *error)
+{
+    uint64_t tags = 0;
+    for (int i = 0; i < row_count(row->table); i++)
+        tags |= UINT64_C(1) << row_field(row->table, i)->tag;
+    int result = row_insert(r, row, a, error);
+    if (result == 0 && push)
+        result = dirty_mark(r, row, tags, row->extra.kind != VALUE_NULL, error);
+    if (result < 0)
+        return result;
+    *changed = row_count(row->table);
+    tell(r, row, OP_INSERT);
+    return 0;
+}
+
+/* Decides field by field; `m->mine` holds the outcome, nothing is written. */
+static int decide(struct merge *m, struct raum_error *error)
+{
+    int result = 0;
+    for (int i = 0; i < row_count(m->mine->table) && result == 0; i++)
+        result = merge_position(m, i, error);
+    if (result == 0)
+        result = merge_author(m, error);
+    return result || PLANT(MERGE_UNKNOWN) ? result : merge_extra(m, error);
+}
+
+int store_merge_dry(struct raum *r, struct row *incoming, struct arena *a, int *changed,
+                    struct raum_error *error)
+{
+    struct row mine;
+    *changed = 0;
+    int result = row_load(r, incoming->space, incoming->table, incoming->opaque, incoming->id, a,
+                          &mine, error);
+    if (result == RAUM_END) {
+        *changed = row_count(incoming->table);
+        return 0;
+    }
+    struct merge m = {.r = r, .mine = &mine, .theirs = incoming, .arena = a};
+    if (result == 0)
+        result = decide(&m, error);
+    *changed = m.changed;
+    incoming->n = mine.n;
+    return result;
+}
+
+int store_merge(struct raum *r, struct row *incoming, bool push, struct arena *a, int *changed,
+                struct raum_error *error)
+{
+    struct row mine;
+    *changed = 0;
+    int result = row_load(r, incoming->space, incoming->table, incoming->opaque, incoming->id, a,
+                          &mine, error);
+    if (result == RAUM_END)
+        return insert_whole(r, incoming, push, a, changed, error);
+    if (result < 0)
+        return result;
+    struct merge m = {.r = r, .mine = &mine, .theirs = incoming, .arena = a};
+    result = decide(&m, error);
+    incoming->n = mine.n;
+    if (result < 0 || m.changed == 0)
+        return result;
+    *changed = m.changed;
+    result = row_update(r, &mine, m.mask, a, error);
+    if (result == 0 && push)
+        result = dirty_mark(r, &mine, m.tags, (m.mask & ROW_MASK_EXTRA) != 0, error);
+    if (result == 0)
+        tell(r, &mine, OP_UPDATE);
+    return result;
+}

@@ -1,0 +1,1 @@
+SELECT * FROM meImages ORDER BY createdAt DESC

@@ -1,0 +1,1 @@
+SELECT zeroblob(900000000), x'00ff'

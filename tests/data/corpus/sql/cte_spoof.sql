@@ -1,0 +1,1 @@
+WITH meImages AS (SELECT * FROM data_meImages) SELECT * FROM meImages

@@ -1,0 +1,1 @@
+WITH a AS (SELECT 1), b AS (SELECT 1 FROM a,a), c AS (SELECT 1 FROM b,b), d AS (SELECT 1 FROM c,c) SELECT 1 FROM d,d

@@ -1,0 +1,1 @@
+SELECT id FROM tasks t WHERE EXISTS (SELECT 1 FROM taskTags x WHERE x.taskId = t.id) LIMIT 2

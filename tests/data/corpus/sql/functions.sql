@@ -1,0 +1,1 @@
+SELECT instr(title, 'T'), replace(id, '-', '+'), trim(title, 'Tx'), substr(title, 2) FROM tasks

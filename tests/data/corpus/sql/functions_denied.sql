@@ -1,0 +1,1 @@
+SELECT load_extension('x'), fts3_tokenizer('simple'), sqlite_version()

@@ -1,0 +1,1 @@
+SELECT kind, count(*), max(label), group_concat(id) FROM meImages GROUP BY kind HAVING count(*) > 0

@@ -1,0 +1,1 @@
+SELECT id FROM meImages WHERE kind IN ('face', 'hands') AND width BETWEEN 1 AND 5 OR height IS NULL

@@ -1,0 +1,1 @@
+SELECT a.id, b.tagId FROM tasks a LEFT JOIN taskTags b ON b.taskId = a.id WHERE a.sortOrder > 1

@@ -1,0 +1,1 @@
+SELECT j.value, j.fullkey FROM meImages, json_tree(tags) j WHERE j.type = 'text'

@@ -1,0 +1,1 @@
+SELECT 'aaaaaaaaaaaaaaaaaaaa' LIKE '%a%a%a%a%a%b', id GLOB '*[a-z]*' FROM tags

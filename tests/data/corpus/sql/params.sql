@@ -1,0 +1,1 @@
+SELECT ?1, :a, @b, $c FROM tasks WHERE id = ?2

@@ -1,0 +1,1 @@
+SELECT "usage.aiReference", [label], `kind` FROM main.meImages

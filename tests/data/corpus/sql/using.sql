@@ -1,0 +1,1 @@
+SELECT id FROM (SELECT 'x' AS id) m FULL JOIN data_meImages USING (id)

@@ -1,0 +1,1 @@
+SELECT sql FROM (SELECT 1 AS sql) NATURAL FULL JOIN sqlite_master

@@ -1,0 +1,1 @@
+SELECT id, rank() OVER (PARTITION BY kind ORDER BY width DESC) FROM meImages
