@@ -1,0 +1,81 @@
+/* A call: one request being answered by one function of a route table. Joins what every route
+ * needs: the connection of this worker, the session, the parsed body, answers and errors in the
+ * shape of the path (Better Auth's under /api/auth, ours elsewhere).
+ *
+ * To add a route: one row in the table of its folder (auth/auth.c, spaces/organization.c,
+ * routes/…), one function. A table ends with run NULL; server.c names the tables. */
+#ifndef SERVER_CALL_H
+#define SERVER_CALL_H
+
+#include "base/json.h"
+#include "net/http.h"
+#include "server/server.h"
+#include "server/store/sql.h"
+
+/* The session of a call, as read from the database; texts in the call's arena. */
+struct session {
+    const char *id, *token, *account, *active_space; /* active_space may be NULL */
+    const char *ip, *agent;
+    int64_t created, updated, expires; /* ms */
+    bool remember;
+    /* of the account */
+    const char *email, *name, *image; /* image may be NULL */
+    bool email_verified;
+    int64_t account_created, account_updated;
+};
+
+enum route_flags {
+    ROUTE_SESSION = 1, /* without a session: 401, the function is not called */
+    ROUTE_BODY = 2,    /* a JSON object; missing or broken: 400 as Better Auth says it */
+    ROUTE_BODY_MAY = 4, /* parsed if there is one */
+    ROUTE_FORM = 8,    /* takes application/x-www-form-urlencoded too */
+    ROUTE_PREFIX = 16, /* path is a prefix; the rest is call->rest */
+    ROUTE_RAW = 32,    /* the body is not JSON: not parsed, any type */
+};
+
+struct call;
+struct route {
+    const char *method, *path;
+    int (*run)(struct call *c); /* 0: answered (also with an error); negative: answered with 500 */
+    unsigned flags;
+};
+
+struct call {
+    struct server *server;
+    struct sql *sql;           /* this worker's */
+    struct http_request *http;
+    struct arena *arena;       /* of the request */
+    const struct route *route;
+    const char *rest;          /* ROUTE_PREFIX: what follows, without '/' */
+    struct json_doc doc;
+    struct json_value body;    /* an object, or none */
+    struct session *session;   /* NULL: nobody; loaded for ROUTE_SESSION, else by auth_session */
+    struct raum_error error;
+};
+
+/* Answers. JSON is what `w` wrote into c->json. */
+int call_json(struct call *c, int status, const struct buf *json) BASE_CHECK;
+int call_text(struct call *c, int status, const char *json) BASE_CHECK; /* a JSON literal of ours */
+/* An error in the shape of the path. code NULL: none is sent (Better Auth has such). */
+int call_fail(struct call *c, int status, const char *code, const char *message) BASE_CHECK;
+int call_failf(struct call *c, int status, const char *code, const char *fmt, ...)
+    BASE_PRINTF(4, 5) BASE_CHECK;
+/* The same for a RAUM_E… with c->error: 404, 403 …; what is internal is logged, not told. */
+int call_error(struct call *c, int result) BASE_CHECK;
+
+/* Parts of the body, in the arena. Text of a member; NULL when absent or no string. */
+const char *call_str(struct call *c, const char *key);
+bool call_bool(struct call *c, const char *key, bool otherwise);
+bool call_has(const struct call *c, const char *key);
+
+/* Random text of [a-zA-Z0-9], in the arena; NULL: no memory. 32 is an id's or token's length. */
+char *call_random(struct call *c, int length);
+int64_t call_now(const struct call *c); /* ms */
+/* "2026-11-23T04:57:38.073Z" */
+void call_put_time(struct json_writer *w, int64_t ms);
+
+/* Runs a request through the route tables: what the HTTP server's workers call, and tests without
+ * any socket. */
+void call_dispatch(struct server *s, struct sql *sql, struct http_request *q);
+
+#endif

@@ -1,0 +1,13 @@
+/* The server's own routes beside /api/auth: health and metrics, static files, account picture,
+ * vault. One table a file. */
+#ifndef SERVER_ROUTES_ROUTES_H
+#define SERVER_ROUTES_ROUTES_H
+
+#include "server/call.h"
+
+extern const struct route plain_routes[];  /* /health /ready /metrics /openapi.json */
+extern const struct route avatar_routes[]; /* /api/v1/avatar */
+extern const struct route vault_routes[];  /* /api/v1/vault */
+extern const struct route page_routes[];   /* static files and the small pages of mails' links */
+
+#endif

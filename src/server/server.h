@@ -1,0 +1,70 @@
+/* `raum serve` as one object: options, database, HTTP server, and what its parts share. Knows
+ * neither engine nor modules (ARCHITECTURE §1): the server holds accounts, spaces and merged
+ * records, it runs no replica.
+ *
+ * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock */
+#ifndef SERVER_SERVER_H
+#define SERVER_SERVER_H
+
+#include "base/err.h"
+#include "net/log.h"
+#include <raum/env.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sql;
+struct http_server;
+struct limiter;
+struct route;
+struct mailer;
+struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
+
+struct server_options {
+    const char *data;                /* data directory, made 0700 if absent */
+    const char *host;
+    int port;                        /* 0: any free one */
+    const char *tls_cert, *tls_key;
+    const char *database;            /* NULL: server.db in data */
+    const char *origin;              /* public address; NULL: http(s)://host:port */
+    const char *const *trusted;      /* further origins that may send cookies; ends with NULL */
+    const char *auth;                /* --auth URL, NULL: our own accounts */
+    const char *mail_command;        /* run with the message on stdin; NULL: the outbox folder */
+    const char *secret;              /* NULL: data/secret, made at first start */
+    const char *files;               /* folder of static files; NULL: none */
+    bool limits;                     /* rate limits; off only in tests that ask for it */
+    int workers;
+    const struct raum_env *env;      /* NULL: native */
+    struct net_log *log;
+};
+
+struct server {
+    struct server_options options;
+    const struct raum_env *env;
+    char *origin;                    /* scheme://host[:port], no slash at the end */
+    char *secret;                    /* signs cookies */
+    char *database;                  /* url or path, as given to sql_open */
+    bool secure;                     /* origin is https: __Secure- cookies */
+    struct sql *sql;                 /* of the main thread: migrations, sweeps */
+    struct http_server *http;
+    struct limiter *limiter;
+    struct mailer *mailer;
+    struct upstream *upstream;       /* NULL unless --auth */
+    unsigned char vault_key[RAUM_KEY_BYTES];
+    int lock;                        /* file descriptor of data/lock */
+    int64_t started;                 /* ms */
+    bool stopping;
+};
+
+/* Every table of routes; ends with NULL. In server.c. */
+extern const struct route *const server_routes[];
+
+/* Opens or makes the directory (BUSY: another server uses it), migrates, listens. */
+int server_start(struct server **out, const struct server_options *options,
+                 struct raum_error *error) BASE_CHECK;
+int server_port(const struct server *s);
+/* The same without listening: for admin commands and tests without sockets. */
+int server_open(struct server **out, const struct server_options *options,
+                struct raum_error *error) BASE_CHECK;
+void server_stop(struct server *s); /* graceful, at most ten seconds; NULL is fine */
+
+#endif

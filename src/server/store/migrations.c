@@ -1,0 +1,69 @@
+#include "server/store/migrations.h"
+#include <stddef.h>
+
+/* Never change one that was released: append. Times are milliseconds, truths 0 and 1. */
+const char *const migrations[] = {
+    /* Better Auth's user and account, sessions as it keeps them (the token itself: its protocol
+     * lists tokens of one's other sessions). */
+    "CREATE TABLE accounts ("
+    " id TEXT PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL UNIQUE,"
+    " email_verified BIGINT NOT NULL, image TEXT, created BIGINT NOT NULL, updated BIGINT NOT NULL,"
+    " disabled BIGINT NOT NULL DEFAULT 0);"
+    "CREATE TABLE credentials ("
+    " id TEXT PRIMARY KEY, account TEXT NOT NULL UNIQUE REFERENCES accounts (id) ON DELETE CASCADE,"
+    " hash TEXT NOT NULL, created BIGINT NOT NULL, updated BIGINT NOT NULL);"
+    "CREATE TABLE sessions ("
+    " id TEXT PRIMARY KEY, token TEXT NOT NULL UNIQUE,"
+    " account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,"
+    " active_space TEXT, ip TEXT NOT NULL, agent TEXT NOT NULL, remember BIGINT NOT NULL,"
+    " created BIGINT NOT NULL, updated BIGINT NOT NULL, expires BIGINT NOT NULL);"
+    "CREATE INDEX sessions_account ON sessions (account);"
+    "CREATE INDEX sessions_expires ON sessions (expires);"
+    /* Links of mails: `reset-password:<token>`, `verify-email:<token>`, one use each. */
+    "CREATE TABLE verifications ("
+    " id TEXT PRIMARY KEY, identifier TEXT NOT NULL UNIQUE, value TEXT NOT NULL,"
+    " created BIGINT NOT NULL, expires BIGINT NOT NULL);"
+    "CREATE TABLE spaces ("
+    " id TEXT PRIMARY KEY, name TEXT NOT NULL, slug TEXT NOT NULL UNIQUE, logo TEXT,"
+    " type TEXT NOT NULL, tier TEXT NOT NULL DEFAULT 'public', metadata TEXT,"
+    " created BIGINT NOT NULL, deleted BIGINT, deleted_by TEXT);"
+    "CREATE INDEX spaces_deleted ON spaces (deleted);"
+    /* Slugs a space once had: they lead to it until another space takes them. */
+    "CREATE TABLE old_slugs ("
+    " slug TEXT PRIMARY KEY, space TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE);"
+    /* What an offline-made space of a device became: making it again changes nothing. */
+    "CREATE TABLE local_spaces ("
+    " account TEXT NOT NULL, local_id TEXT NOT NULL,"
+    " space TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,"
+    " PRIMARY KEY (account, local_id));"
+    "CREATE TABLE members ("
+    " id TEXT PRIMARY KEY, space TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,"
+    " account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,"
+    " role TEXT NOT NULL, created BIGINT NOT NULL, UNIQUE (space, account));"
+    "CREATE INDEX members_account ON members (account);"
+    /* The account whose personal space it is: at most one each. */
+    "CREATE TABLE personal_spaces ("
+    " account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,"
+    " space TEXT NOT NULL UNIQUE REFERENCES spaces (id) ON DELETE CASCADE);"
+    /* secret: hash of what the mail's link carries beside the id. */
+    "CREATE TABLE invitations ("
+    " id TEXT PRIMARY KEY, space TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,"
+    " email TEXT NOT NULL, role TEXT NOT NULL, status TEXT NOT NULL, secret BLOB,"
+    " inviter TEXT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL);"
+    "CREATE INDEX invitations_space ON invitations (space);"
+    "CREATE INDEX invitations_email ON invitations (email);"
+    "CREATE TABLE signing_keys ("
+    " id TEXT PRIMARY KEY, public BLOB NOT NULL, secret BLOB NOT NULL, created BIGINT NOT NULL);"
+    /* Account pictures: the id is unguessable and dies with the next picture. */
+    "CREATE TABLE avatars ("
+    " account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,"
+    " id TEXT NOT NULL UNIQUE, bytes BLOB NOT NULL, created BIGINT NOT NULL);"
+    /* The key ring's copies. kind: `server` (wrapped by the vault key) or `device` (opaque). */
+    "CREATE TABLE vault ("
+    " account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE, key TEXT NOT NULL,"
+    " kind TEXT NOT NULL, record BLOB NOT NULL, created BIGINT NOT NULL,"
+    " PRIMARY KEY (account, key));"
+    /* Authors that are no more: their rows stay, shown as gone. */
+    "CREATE TABLE gone_accounts (id TEXT PRIMARY KEY, deleted BIGINT NOT NULL);",
+    NULL,
+};

@@ -1,0 +1,65 @@
+/* The server's database: one small interface over SQLite and PostgreSQL, so that every statement is
+ * written once. Knows no table; the tables stand in store/migrations.c.
+ *
+ * SQL is the part both understand: TEXT, BIGINT, BLOB (BYTEA there), ?1 ?2 … (become $1 $2 …),
+ * ON CONFLICT, RETURNING. Times are BIGINT milliseconds, truths 0 and 1. Statements are prepared
+ * once per connection, by the text's address.
+ *
+ * A connection belongs to one thread at a time (one per worker). */
+#ifndef SERVER_STORE_SQL_H
+#define SERVER_STORE_SQL_H
+
+#include "base/arena.h"
+#include "base/err.h"
+#include <raum/env.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct sql;      /* a connection */
+struct sql_rows; /* the rows of one running statement */
+
+/* "postgres://…" or "postgresql://…", else the path of an SQLite file (made if absent, 0600). */
+int sql_open(struct sql **out, const char *url, const struct raum_env *env,
+             struct raum_error *error) BASE_CHECK;
+void sql_close(struct sql *c); /* NULL is fine; rolls back */
+bool sql_is_postgres(const struct sql *c);
+/* Brings the tables to this program's version, before anybody else may work; several nodes at once
+ * are fine. NEWER_DATABASE. */
+int sql_migrate(struct sql *c, struct raum_error *error) BASE_CHECK;
+
+/* Parameters follow `types`, one letter each: s text or NULL · i int64_t (cast!) · t text with
+ * size_t length · b bytes with size_t length (pointer NULL: null) · n null (takes no argument).
+ * EXISTS: a UNIQUE or primary key refused it (the transaction goes on on both). */
+int sql_run(struct sql *c, struct raum_error *error, const char *sql, const char *types,
+            ...) BASE_CHECK;
+/* Rows changed by the last sql_run. */
+int64_t sql_changed(const struct sql *c);
+/* One row: RAUM_END if there is none. *out is read by the functions below and freed by
+ * sql_rows_free in any case. */
+int sql_one(struct sql *c, struct sql_rows **out, struct raum_error *error, const char *sql,
+            const char *types, ...) BASE_CHECK;
+/* Many: then `while ((rc = sql_next(rows, error)) == 0)`. A result may all be in memory. */
+int sql_many(struct sql *c, struct sql_rows **out, struct raum_error *error, const char *sql,
+             const char *types, ...) BASE_CHECK;
+int sql_next(struct sql_rows *rows, struct raum_error *error) BASE_CHECK;
+void sql_rows_free(struct sql_rows *rows); /* NULL is fine */
+
+/* Columns by name (an assertion if there is none); lent until the next row. */
+const char *sql_text(struct sql_rows *rows, const char *name); /* NULL for null */
+int64_t sql_int(struct sql_rows *rows, const char *name);      /* 0 for null */
+const void *sql_bytes(struct sql_rows *rows, const char *name, size_t *len);
+bool sql_null(struct sql_rows *rows, const char *name);
+/* A copy in the arena; NULL for null (or no memory). */
+char *sql_copy(struct sql_rows *rows, const char *name, struct arena *a);
+
+/* A write transaction: BEGIN IMMEDIATE there, READ COMMITTED here; nests, only the outermost
+ * commits. BUSY after five seconds. */
+int sql_begin(struct sql *c, struct raum_error *error) BASE_CHECK;
+/* Ends it: commits if result is 0, else rolls back; gives the first failure. */
+int sql_end(struct sql *c, int result, struct raum_error *error) BASE_CHECK;
+/* Within a transaction: nobody else holds the same name until it ends ("space:<id>"). On SQLite
+ * the transaction itself is that lock. */
+int sql_lock(struct sql *c, const char *name, struct raum_error *error) BASE_CHECK;
+
+#endif
