@@ -220,9 +220,8 @@ static int forget_space(struct raum *r, uint32_t ref, struct raum_error *error)
  * said, not hidden. */
 static int empty_log(struct raum *r, struct raum_error *error)
 {
-    int64_t busy = 1;
-    int result = db_query_int(r->db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy, error);
-    if (result == 0 && busy)
+    int result = db_empty_log(r->db, error);
+    if (result == RAUM_EBUSY)
         result = err_at(error, "spaces", RAUM_EBUSY,
                         "the space is gone, but another process still reads: close it, so that its "
                         "traces go too");
