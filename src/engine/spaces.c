@@ -138,8 +138,10 @@ int spaces_find(struct raum *r, const char *slug_or_id, const struct space **out
     const struct space *s = intern_space_slug(r, slug_or_id);
     if (!s)
         s = intern_space_find(r, slug_or_id);
-    if (!s || s->type < 0 || s->role == ROLE_NONE)
-        return err_at(error, "spaces", RAUM_ENOT_FOUND, "no such space: %s", slug_or_id);
+    if (!s || s->type < 0 || s->role == ROLE_NONE) {
+        err_at(error, "spaces", RAUM_ENOT_FOUND, "no such space: %s", slug_or_id);
+        return RAUM_ENOT_FOUND;
+    }
     *out = s;
     return 0;
 }
@@ -147,7 +149,7 @@ int spaces_find(struct raum *r, const char *slug_or_id, const struct space **out
 int spaces_rename(struct raum *r, const char *slug_or_id, const char *name,
                   struct raum_error *error)
 {
-    const struct space *s;
+    const struct space *s = NULL;
     int result = check_name(name, error);
     if (result == 0)
         result = replica_begin(r, error);
@@ -230,7 +232,7 @@ static int empty_log(struct raum *r, struct raum_error *error)
 
 int spaces_delete(struct raum *r, const char *slug_or_id, struct raum_error *error)
 {
-    const struct space *s;
+    const struct space *s = NULL;
     if (r->depth > 0) /* the log is emptied behind it */
         return err_at(error, "spaces", RAUM_EUSAGE,
                       "a space is deleted in a transaction of its own");

@@ -46,12 +46,12 @@ static const void *bytes_of(const struct raum *r, const struct schema_field *f,
 static int greater(struct merge *m, const struct schema_field *f, const struct value *theirs,
                    const struct value *mine, bool *out, struct raum_error *error)
 {
-    struct value a, b;
+    struct value a = {0}, b = {0};
     size_t a_len, b_len;
     int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
     if (result == 0)
         result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
-    if (result < 0)
+    if (result)
         return result;
     const void *a_bytes = bytes_of(m->r, f, &a, &a_len), *b_bytes = bytes_of(m->r, f, &b, &b_len);
     *out = merge_compare_values(a_bytes, a_len, b_bytes, b_len) > 0;
@@ -128,7 +128,7 @@ static int merge_unknown(struct merge *m, const struct json_doc *mine, const cha
 
 static int merge_extra(struct merge *m, struct raum_error *error)
 {
-    struct value theirs, mine;
+    struct value theirs = {0}, mine = {0};
     struct json_doc a, b;
     int result = value_open(m->r, m->theirs, NULL, &m->theirs->extra, m->arena, &theirs, error);
     if (result == 0)
