@@ -418,7 +418,7 @@ int store_get(struct raum_handle *h, const char *table, const char *id, bool del
     bool gone = result == 0 && !deleted_too && row.values[ROW_DELETED_AT].kind != VALUE_NULL;
     if (result == RAUM_END || hidden || gone)
         result = not_found(table, id, error);
-    if (result == 0)
+    if (result == 0 && row.table)
         result = put_row(h->raum, &row, &a, out, error);
     arena_release(&a);
     return result;
