@@ -150,11 +150,11 @@ static void test_stamped_counts_before_plain(void **state)
     struct room r;
     (void)state;
     open_room(&r);
-    assert_int_equal(
-        read_request(&r, "{\"clientId\":\"c\",\"changes\":[{\"table\":\"tasks\",\"id\":\"t\","
-                         "\"op\":\"update\",\"data\":{\"title\":\"plain\",\"priority\":1},\"fields\":{"
-                         "\"title\":{\"value\":\"stamped\",\"at\":\"2026-04-01T08:00:00Z\"}}}]}"),
-        0);
+    static const char text[] =
+        "{\"clientId\":\"c\",\"changes\":[{\"table\":\"tasks\",\"id\":\"t\",\"op\":\"update\","
+        "\"data\":{\"title\":\"plain\",\"priority\":1},\"fields\":{\"title\":{\"value\":"
+        "\"stamped\",\"at\":\"2026-04-01T08:00:00Z\"}}}]}";
+    assert_int_equal(read_request(&r, text), 0);
     const struct wire_change *c = r.request.changes;
     assert_int_equal(c->error, 0);
     assert_int_equal(c->count, 2);
