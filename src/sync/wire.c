@@ -94,7 +94,7 @@ static uint64_t time_of(struct json_value v, struct arena *a, bool *bad)
     return at;
 }
 
-static struct wire_field *add_field(struct reading *r, struct wire_change *c, const char *name,
+static struct merge_field *add_field(struct reading *r, struct wire_change *c, const char *name,
                                     struct json_value value)
 {
     if (!name || !*name || c->count == WIRE_FIELDS_MAX) {
@@ -104,10 +104,10 @@ static struct wire_field *add_field(struct reading *r, struct wire_change *c, co
     for (uint32_t i = 0; i < c->count; i++)
         if (strcmp(c->fields[i].name, name) == 0)
             return NULL; /* `fields` was read first and counts */
-    struct wire_field *f = &c->fields[c->count++];
-    *f = (struct wire_field){.name = name};
+    struct merge_field *f = &c->fields[c->count++];
+    *f = (struct merge_field){.name = name};
     f->value = json_raw(value, &f->len);
-    f->stamp = (struct wire_stamp){0, r->defaults.client, r->defaults.by, r->defaults.agent,
+    f->stamp = (struct merge_stamp){0, r->defaults.client, r->defaults.by, r->defaults.agent,
                                    r->defaults.origin};
     return f;
 }
@@ -118,7 +118,7 @@ static void read_stamped(struct reading *r, struct wire_change *c, struct json_v
         bool bad = false;
         const char *name = text_of(r, json_key(v), WIRE_NAME_MAX, &bad);
         struct json_value value = json_get(v, "value");
-        struct wire_field *f = bad || !value.doc ? NULL : add_field(r, c, name, value);
+        struct merge_field *f = bad || !value.doc ? NULL : add_field(r, c, name, value);
         if (!f) {
             c->error = c->error ? c->error : RAUM_EBAD_CHANGE;
             return;
@@ -161,8 +161,11 @@ static void read_leaves(struct reading *r, struct wire_change *c, const char *na
         r->full |= leaf && !full;
         if (bad || !leaf || !*leaf || !full || strlen(full) > WIRE_NAME_MAX)
             c->error = c->error ? c->error : RAUM_EBAD_CHANGE;
-        else
-            (void)add_field(r, c, full, v);
+        else {
+            struct merge_field *f = add_field(r, c, full, v);
+            if (f)
+                f->whole = true;
+        }
     }
 }
 
@@ -193,7 +196,7 @@ static void read_deleted_at(struct reading *r, struct wire_change *c, struct jso
     if (!v.doc)
         return;
     uint64_t at = time_of(v, r->a, &bad);
-    struct wire_field *f = bad ? NULL : add_field(r, c, "deletedAt", v);
+    struct merge_field *f = bad ? NULL : add_field(r, c, "deletedAt", v);
     if (bad)
         c->error = RAUM_EBAD_CHANGE;
     else if (f && at) /* the time of the deletion is that of the write */
@@ -366,7 +369,7 @@ static void put_fields(struct json_writer *w, const struct wire_change *c, bool 
 {
     bool open = false;
     for (uint32_t i = 0; i < c->count; i++) {
-        const struct wire_field *f = &c->fields[i];
+        const struct merge_field *f = &c->fields[i];
         if ((f->stamp.at != 0) != stamped)
             continue;
         if (!open) {

@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "schema/rights.h"
 #include "schema/stamps.h"
+#include "sync/merge.h"
 
 #define WIRE_BYTES_MAX ((size_t)1 << 20) /* of a request */
 #define WIRE_CHANGES_MAX 5000            /* of a request */
@@ -31,23 +32,11 @@
 
 enum wire_op { WIRE_INSERT, WIRE_UPDATE, WIRE_DELETE, WIRE_OPS };
 
-struct wire_stamp {
-    uint64_t at;            /* base/clock.h; 0: not stamped */
-    const char *dev, *by;   /* device and account; NULL: not known here */
-    const char *agent;      /* NULL: the person's own hand */
-    int origin;             /* enum stamp_origin */
-};
-struct wire_field {
-    const char *name;       /* "label", "usage.aiReference" */
-    const char *value;      /* one JSON value as it was spelt; not NUL-terminated */
-    size_t len;
-    struct wire_stamp stamp;
-};
 /* Texts lie in the arena of the parse, or are lent by the caller for writing. */
 struct wire_change {
     const char *event, *app, *table, *id, *space; /* event, app and space may be NULL */
     enum wire_op op;
-    struct wire_field *fields;
+    struct merge_field *fields;
     uint32_t count;
     int error;              /* 0, or RAUM_EBAD_CHANGE…: why it cannot be taken */
 };

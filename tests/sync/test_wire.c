@@ -104,7 +104,7 @@ static void test_golden_answer(void **state)
     close_room(&r);
 }
 
-static const struct wire_field *field(const struct wire_change *c, const char *name)
+static const struct merge_field *field(const struct wire_change *c, const char *name)
 {
     for (uint32_t i = 0; i < c->count; i++)
         if (strcmp(c->fields[i].name, name) == 0)
@@ -124,11 +124,12 @@ static void test_older_spelling(void **state)
     assert_string_equal(c[0].space, "_personal:user_01");
     assert_non_null(field(&c[0], "usage.aiReference"));
     assert_non_null(field(&c[0], "usage.showInProfile"));
+    assert_true(field(&c[0], "usage.aiReference")->whole);
     assert_null(field(&c[0], "usage"));
     assert_null(field(&c[0], "primaryFor")); /* derived: never stored */
     assert_null(field(&c[0], "publicUrl"));
     assert_null(field(&c[0], "id"));
-    const struct wire_field *newer = field(&c[0], "newer"); /* G-S16 */
+    const struct merge_field *newer = field(&c[0], "newer"); /* G-S16 */
     assert_non_null(newer);
     assert_memory_equal(newer->value, "{\"a\":[1,2]}", newer->len);
     assert_int_equal(newer->stamp.at, 0);
@@ -139,7 +140,7 @@ static void test_older_spelling(void **state)
     assert_int_equal(half & 0xfffff, 0);
     assert_int_equal((half >> 20) % 1000, 500);
     assert_int_equal(c[2].op, WIRE_DELETE);
-    const struct wire_field *gone = field(&c[2], "deletedAt");
+    const struct merge_field *gone = field(&c[2], "deletedAt");
     assert_non_null(gone);
     assert_int_equal(gone->stamp.at, half - (UINT64_C(500) << 20));
     close_room(&r);
