@@ -1,5 +1,6 @@
 /* Records, as the relay merges them, against a second and naive model: it keeps every write for
- * ever and picks the winner of each field by looking at all of them (docs/sync.md). Whatever the order, the repetitions and the detours over other replicas: the same (G-S8, G-S10). */
+ * ever and picks the winner of each field by looking at all of them (docs/sync.md). Whatever the
+ * order, the repetitions and the detours over other replicas: the same (G-S8, G-S10). */
 #include "sync/merge.h"
 
 #include "base/json.h"
