@@ -114,7 +114,7 @@ static int run(struct sql *c, struct sql_rows *rows, struct raum_error *error, c
                const char *types, va_list *args)
 {
     struct sql_value values[SQL_PARAMS_MAX];
-    struct sql_stmt *s;
+    struct sql_stmt *s = NULL;
     int count = (int)strlen(types), result = 0;
     assert(count <= SQL_PARAMS_MAX);
     for (int i = 0; result == 0 && i < count; i++)
