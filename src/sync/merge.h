@@ -42,7 +42,7 @@ enum merge_choice merge_choose(bool fixed, const struct merge_side *theirs,
 /* ---- records ---- */
 
 struct merge_stamp {
-    uint64_t at;            /* base/clock.h; 0: not stamped */
+    uint64_t at;            /* base/clock.h */
     const char *dev, *by;   /* device and account; NULL: not known here */
     const char *agent;      /* NULL: the person's own hand */
     int origin;             /* enum stamp_origin */
@@ -52,6 +52,7 @@ struct merge_field {
     const char *value;      /* one JSON value as it was spelt; not NUL-terminated */
     size_t len;
     struct merge_stamp stamp;
+    bool plain;             /* no stamp came with it: `at` means nothing */
     bool whole;             /* came as part of an object: never turns consent on (G-T12) */
 };
 struct merge_record {

@@ -89,7 +89,7 @@ static uint64_t time_of(struct json_value v, struct arena *a, bool *bad)
     size_t len;
     if (!v.doc || json_is(v, JSON_NULL))
         return 0;
-    if (!json_text(v, a, &text, &len) || clock_parse(text, len, &at) != 0 || at == 0)
+    if (!json_text(v, a, &text, &len) || clock_parse(text, len, &at) != 0)
         *bad = true;
     return at;
 }
@@ -105,7 +105,7 @@ static struct merge_field *add_field(struct reading *r, struct wire_change *c, c
         if (strcmp(c->fields[i].name, name) == 0)
             return NULL; /* `fields` was read first and counts */
     struct merge_field *f = &c->fields[c->count++];
-    *f = (struct merge_field){.name = name};
+    *f = (struct merge_field){.name = name, .plain = true};
     f->value = json_raw(value, &f->len);
     f->stamp = (struct merge_stamp){0, r->defaults.client, r->defaults.by, r->defaults.agent,
                                    r->defaults.origin};
@@ -123,7 +123,9 @@ static void read_stamped(struct reading *r, struct wire_change *c, struct json_v
             c->error = c->error ? c->error : RAUM_EBAD_CHANGE;
             return;
         }
-        f->stamp.at = time_of(json_get(v, "at"), r->a, &bad);
+        struct json_value at = json_get(v, "at");
+        f->stamp.at = time_of(at, r->a, &bad);
+        f->plain = false;
         const char *dev = text_of(r, json_get(v, "dev"), ID_LEN_MAX, &bad);
         const char *by = text_of(r, json_get(v, "by"), ID_LEN_MAX, &bad);
         const char *agent = text_of(r, json_get(v, "agent"), ID_LEN_MAX, &bad);
@@ -136,7 +138,7 @@ static void read_stamped(struct reading *r, struct wire_change *c, struct json_v
         } else if (agent) {
             f->stamp.agent = agent;
         }
-        if (bad || f->stamp.at == 0)
+        if (bad || !json_is(at, JSON_STRING))
             c->error = RAUM_EBAD_CHANGE;
     }
 }
@@ -199,8 +201,10 @@ static void read_deleted_at(struct reading *r, struct wire_change *c, struct jso
     struct merge_field *f = bad ? NULL : add_field(r, c, "deletedAt", v);
     if (bad)
         c->error = RAUM_EBAD_CHANGE;
-    else if (f && at) /* the time of the deletion is that of the write */
+    else if (f && json_is(v, JSON_STRING)) { /* the time of the deletion is that of the write */
         f->stamp.at = at;
+        f->plain = false;
+    }
 }
 
 static bool read_head(struct reading *r, struct json_value v, struct wire_change *c)
@@ -358,19 +362,17 @@ static void put_str(struct json_writer *w, const char *key, const char *text)
 static void put_time(struct json_writer *w, const char *key, uint64_t at)
 {
     char text[CLOCK_TEXT];
-    if (at == 0)
-        return;
     clock_format(at, text);
     put_str(w, key, text);
 }
 
-/* A field without a time goes into `data`, one with into `fields`. */
+/* A field without a stamp goes into `data`, one with into `fields`. */
 static void put_fields(struct json_writer *w, const struct wire_change *c, bool stamped)
 {
     bool open = false;
     for (uint32_t i = 0; i < c->count; i++) {
         const struct merge_field *f = &c->fields[i];
-        if ((f->stamp.at != 0) != stamped)
+        if (f->plain == stamped)
             continue;
         if (!open) {
             json_put_key(w, stamped ? "fields" : "data");
@@ -438,7 +440,8 @@ static void put_result(struct json_writer *w, const struct wire_result *r)
     put_str(w, "status", wire_status_name(r->status));
     if (r->code)
         put_str(w, "code", raum_code_name(r->code));
-    put_time(w, "serverTime", r->server_time);
+    if (r->server_time)
+        put_time(w, "serverTime", r->server_time);
     json_close_object(w);
 }
 

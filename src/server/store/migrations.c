@@ -65,5 +65,27 @@ const char *const migrations[] = {
     " PRIMARY KEY (account, key));"
     /* Authors that are no more: their rows stay, shown as gone. */
     "CREATE TABLE gone_accounts (id TEXT PRIMARY KEY, deleted BIGINT NOT NULL);",
+
+    /* What devices wrote, merged (server/relay). Ids of partitions, and names of tables, fields,
+     * devices and accounts, are kept once. A record's seq is its place in the partition's order of
+     * commits; shared: the last one at which it was not private. */
+    "CREATE TABLE relay_state (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
+    "CREATE TABLE names (ref BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE partitions ("
+    " ref BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE, seq BIGINT NOT NULL);"
+    "CREATE TABLE records ("
+    " part BIGINT NOT NULL, tbl BIGINT NOT NULL, id TEXT NOT NULL, seq BIGINT NOT NULL,"
+    " shared BIGINT NOT NULL, private BIGINT NOT NULL, author BIGINT NOT NULL, body BLOB NOT NULL,"
+    " PRIMARY KEY (part, tbl, id));"
+    "CREATE UNIQUE INDEX records_seq ON records (part, seq);"
+    /* What a field held before, 30 days: for attribution and undo. */
+    "CREATE TABLE history ("
+    " part BIGINT NOT NULL, tbl BIGINT NOT NULL, id TEXT NOT NULL, seq BIGINT NOT NULL,"
+    " created BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (part, tbl, id, seq));"
+    "CREATE INDEX history_created ON history (created);"
+    /* The time that a write without one was given: the same again when it is sent again. */
+    "CREATE TABLE receipts ("
+    " digest BLOB PRIMARY KEY, at BIGINT NOT NULL, created BIGINT NOT NULL);"
+    "CREATE INDEX receipts_created ON receipts (created);",
     NULL,
 };

@@ -1,0 +1,86 @@
+/* What the files of the relay share: interned names, bodies of records, cursors, and whose a
+ * partition is. */
+#ifndef SERVER_RELAY_INSIDE_H
+#define SERVER_RELAY_INSIDE_H
+
+#include "server/relay/relay.h"
+#include "schema/rights.h"
+
+/* ---- names ---- */
+
+struct relay_name {
+    char *text; /* owned; NULL: an empty place */
+    int64_t ref;
+};
+struct relay {
+    struct sql *sql;
+    const struct raum_env *env;
+    struct relay_name *by_text;   /* open addressing, a power of two */
+    struct relay_name *by_ref;    /* the same texts, lent */
+    uint32_t cap, count;
+    uint64_t last;                /* the newest time given out */
+};
+
+/* The number of a name; made if it is new (within a transaction, which may still fail: the cache
+ * learns it only when it is read from the table). 0 for NULL. */
+int relay_ref(struct relay *r, const char *name, int64_t *ref, struct raum_error *error) BASE_CHECK;
+/* The number of a name that may not be there: 0 then. */
+int relay_ref_find(struct relay *r, const char *name, int64_t *ref,
+                   struct raum_error *error) BASE_CHECK;
+/* The name of a number, lent until the request ends; NULL for 0. CORRUPT if there is none. */
+int relay_name(struct relay *r, int64_t ref, const char **name, struct raum_error *error) BASE_CHECK;
+/* After a transaction that failed: what it named may not exist. */
+void relay_forget(struct relay *r);
+/* Before a request: starts anew when too many names are held. Texts lent before are gone. */
+void relay_trim(struct relay *r);
+
+/* ---- bodies ---- */
+
+/* Numbers of seven bits a byte, the low ones first. */
+struct relay_bytes {
+    const unsigned char *at, *end;
+    bool bad; /* cut off, or no such number */
+};
+void relay_put_number(struct buf *out, uint64_t n);
+uint64_t relay_take_number(struct relay_bytes *in);
+
+int relay_body_write(struct relay *r, const struct merge_record *record, struct buf *out,
+                     struct raum_error *error) BASE_CHECK;
+/* Values are lent from `data`. */
+int relay_body_read(struct relay *r, const void *data, size_t len, struct arena *a,
+                    struct merge_record *out, struct raum_error *error) BASE_CHECK;
+
+/* ---- partitions ---- */
+
+struct relay_part {
+    int64_t ref, seq; /* ref 0: nothing was ever written to it */
+    const char *id;
+    int type;         /* enum schema_space_type; -1: a user partition */
+    int role;         /* of the caller; ROLE_NONE: not in it */
+};
+/* The partition that a change names, for this caller: sentinels and offline ids become what they
+ * stand for (G-U4). 0, or the code that the change is refused with (NOT_ALLOWED, UNKNOWN_TABLE). */
+int relay_part_of(struct relay *r, const struct relay_caller *who, const struct wire_change *c,
+                  struct arena *a, struct relay_part *out, struct raum_error *error) BASE_CHECK;
+/* Within the transaction that writes: locks it, reads role and seq, makes its row. */
+int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
+                    struct arena *a, struct raum_error *error) BASE_CHECK;
+/* Every partition of the caller, their user partition first. */
+int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a,
+                struct relay_part **out, uint32_t *count, struct raum_error *error) BASE_CHECK;
+
+/* ---- cursors ---- */
+
+struct relay_cursor {
+    struct relay_part *parts; /* ref and seq */
+    uint32_t count;
+};
+int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
+                struct raum_error *error) BASE_CHECK;
+/* What is no cursor of this epoch is the start: an empty list. */
+void relay_cursor_read(const char *text, const char *epoch, struct arena *a,
+                       struct relay_cursor *out);
+int relay_cursor_write(const struct relay_cursor *cursor, const char *epoch, struct arena *a,
+                       const char **out) BASE_CHECK;
+
+#endif

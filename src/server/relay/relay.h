@@ -1,0 +1,72 @@
+/* The relay: what devices of an account and members of a space write, merged by the one rule
+ * (sync/merge.h) and kept as records, not as a log (ARCHITECTURE §5). Knows neither HTTP nor
+ * streams; a value is JSON that it never opens.
+ *
+ * A partition is a space or `user:<account>`. Membership, role, rights by field and what is fixed
+ * are asked in the transaction that writes (G-S1). `seq` is given under the partition's lock, so
+ * the order of seq is the order of commits, and a cursor over it misses nothing (G-S2).
+ *
+ *     cursor   base64url of: version 1 | epoch: 8 bytes | (partition: varint | seq: varint)*
+ *     body     version 1 | field*
+ *     field    name | at: 8 bytes | device | account | agent | origin: 1 byte | length | JSON
+ *
+ * where name, device, account and agent are varints: numbers of the table names, 0 for none. */
+#ifndef SERVER_RELAY_RELAY_H
+#define SERVER_RELAY_RELAY_H
+
+#include "server/store/sql.h"
+#include "sync/wire.h"
+
+#define RELAY_PAGE_MAX 1000                  /* records of one answer */
+#define RELAY_PAGE_BYTES ((size_t)768 << 10) /* and about as many bytes */
+#define RELAY_RECORD_MAX ((size_t)512 << 10) /* bytes of a record */
+#define RELAY_KEEP_MS (INT64_C(30) * 24 * 3600 * 1000)
+
+struct relay; /* one a worker: its connection, and the names it has seen */
+
+/* `c` is lent. */
+int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
+              struct raum_error *error) BASE_CHECK;
+void relay_free(struct relay *r); /* NULL is fine */
+
+/* Who asks, and from which device; the account is that of the session. */
+struct relay_caller {
+    const char *account, *client;
+    const char *agent; /* NULL: the person's own hand */
+};
+/* What a push wrote, for those who listen: one entry a partition. */
+struct relay_written {
+    const char *partition; /* id */
+    int64_t from, to;      /* seq: everything behind `from` up to `to` */
+};
+
+/* Merges the changes: one transaction for each partition that they touch. `results` has room for
+ * q->count and gets one each, in order. Applying a request again says `duplicate` (G-S5). Only
+ * what concerns all of it is returned: BUSY, FULL, NOMEM; partitions written before stay written.
+ * *written: *count entries in the arena. */
+int relay_push(struct relay *r, const struct relay_caller *who, const struct wire_request *q,
+               struct arena *a, struct wire_result *results, struct relay_written **written,
+               uint32_t *count, struct raum_error *error) BASE_CHECK;
+
+/* What `who` may not see any more: it was shared once and is private now. */
+struct relay_retract {
+    const char *app, *table, *id, *space;
+};
+struct relay_page {
+    struct wire_answer answer; /* changes, until, more; no results */
+    struct relay_retract *retracts;
+    uint32_t retract_count;
+};
+/* Everything behind the cursor (NULL, "", unknown or of another epoch: from the start) in the
+ * caller's partitions, or in `space` alone. A space that the caller is not in: NOT_FOUND. */
+int relay_pull(struct relay *r, const struct relay_caller *who, const char *since,
+               const char *space, struct arena *a, struct relay_page *out,
+               struct raum_error *error) BASE_CHECK;
+
+/* Forgets history and receipts that are older than 30 days. */
+int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
+/* A new epoch: after a restore, when what devices have seen may be ahead of what is here (G-O4). */
+int relay_new_epoch(struct sql *c, const struct raum_env *env,
+                    struct raum_error *error) BASE_CHECK;
+
+#endif
