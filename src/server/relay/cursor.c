@@ -11,8 +11,7 @@ int relay_epoch(struct sql *c, const struct raum_env *env, char out[17], struct 
 {
     struct sql_rows *rows;
     unsigned char random[8];
-    int result =
-        sql_one(c, &rows, error, "SELECT value FROM relay_state WHERE key = 'epoch'", "");
+    int result = sql_one(c, &rows, error, "SELECT value FROM relay_state WHERE key = 'epoch'", "");
     if (result == 0)
         memcpy(out, sql_text(rows, "value"), 17);
     sql_rows_free(rows);

@@ -3,8 +3,8 @@
 #ifndef SERVER_RELAY_INSIDE_H
 #define SERVER_RELAY_INSIDE_H
 
-#include "server/relay/relay.h"
 #include "schema/rights.h"
+#include "server/relay/relay.h"
 
 /* ---- names ---- */
 
@@ -15,10 +15,10 @@ struct relay_name {
 struct relay {
     struct sql *sql;
     const struct raum_env *env;
-    struct relay_name *by_text;   /* open addressing, a power of two */
-    struct relay_name *by_ref;    /* the same texts, lent */
+    struct relay_name *by_text; /* open addressing, a power of two */
+    struct relay_name *by_ref;  /* the same texts, lent */
     uint32_t cap, count;
-    uint64_t last;                /* the newest time given out */
+    uint64_t last; /* the newest time given out */
 };
 
 /* The number of a name; made if it is new (within a transaction, which may still fail: the cache
@@ -28,7 +28,8 @@ int relay_ref(struct relay *r, const char *name, int64_t *ref, struct raum_error
 int relay_ref_find(struct relay *r, const char *name, int64_t *ref,
                    struct raum_error *error) BASE_CHECK;
 /* The name of a number, lent until the request ends; NULL for 0. CORRUPT if there is none. */
-int relay_name(struct relay *r, int64_t ref, const char **name, struct raum_error *error) BASE_CHECK;
+int relay_name(struct relay *r, int64_t ref, const char **name,
+               struct raum_error *error) BASE_CHECK;
 /* After a transaction that failed: what it named may not exist. */
 void relay_forget(struct relay *r);
 /* Before a request: starts anew when too many names are held. Texts lent before are gone. */
@@ -55,8 +56,8 @@ int relay_body_read(struct relay *r, const void *data, size_t len, struct arena 
 struct relay_part {
     int64_t ref, seq; /* ref 0: nothing was ever written to it */
     const char *id;
-    int type;         /* enum schema_space_type; -1: a user partition */
-    int role;         /* of the caller; ROLE_NONE: not in it */
+    int type; /* enum schema_space_type; -1: a user partition */
+    int role; /* of the caller; ROLE_NONE: not in it */
 };
 /* The partition that a change names, for this caller: sentinels and offline ids become what they
  * stand for (G-U4). 0, or the code that the change is refused with (NOT_ALLOWED, UNKNOWN_TABLE). */

@@ -99,8 +99,8 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
 static int read_part(struct relay *r, struct relay_part *p, struct raum_error *error)
 {
     struct sql_rows *rows;
-    int result = sql_one(r->sql, &rows, error, "SELECT ref, seq FROM partitions WHERE id = ?1", "s",
-                         p->id);
+    int result =
+        sql_one(r->sql, &rows, error, "SELECT ref, seq FROM partitions WHERE id = ?1", "s", p->id);
     if (result == 0) {
         p->ref = sql_int(rows, "ref");
         p->seq = sql_int(rows, "seq");

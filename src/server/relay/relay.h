@@ -66,7 +66,6 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
 /* Forgets history and receipts that are older than 30 days. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
 /* A new epoch: after a restore, when what devices have seen may be ahead of what is here (G-O4). */
-int relay_new_epoch(struct sql *c, const struct raum_env *env,
-                    struct raum_error *error) BASE_CHECK;
+int relay_new_epoch(struct sql *c, const struct raum_env *env, struct raum_error *error) BASE_CHECK;
 
 #endif

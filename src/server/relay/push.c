@@ -1,0 +1,119 @@
+/* A push: the changes of one request, partition by partition, each in one transaction. */
+#include "server/relay/change.h"
+
+#include <string.h>
+
+struct pushing {
+    struct relay *relay;
+    const struct relay_caller *who;
+    const struct wire_request *request;
+    struct arena *a;
+    struct wire_result *results;
+    struct relay_part *parts; /* those that are named, each once */
+    uint32_t *of;             /* which of them a change is for; UINT32_MAX: refused */
+    uint32_t part_count;
+};
+
+static int place(struct pushing *p, uint32_t index, struct raum_error *error)
+{
+    const struct wire_change *c = &p->request->changes[index];
+    struct relay_part part;
+    struct wire_result *result = &p->results[index];
+    *result = (struct wire_result){.index = index, .event = c->event, .status = WIRE_REJECTED};
+    p->of[index] = UINT32_MAX;
+    result->code = c->error;
+    if (c->error)
+        return 0;
+    int rc = relay_part_of(p->relay, p->who, c, p->a, &part, error);
+    if (rc == RAUM_ENOT_ALLOWED || rc == RAUM_EBAD_CHANGE) {
+        result->code = rc;
+        return 0;
+    }
+    if (rc < 0)
+        return rc;
+    uint32_t at = 0;
+    while (at < p->part_count && strcmp(p->parts[at].id, part.id) != 0)
+        at++;
+    if (at == p->part_count)
+        p->parts[p->part_count++] = part;
+    p->of[index] = at;
+    return 0;
+}
+
+static int apply_all(struct pushing *p, uint32_t which, struct relay_part *part, int64_t now_ms,
+                     struct raum_error *error)
+{
+    int result = 0;
+    for (uint32_t i = 0; i < p->request->count && result == 0; i++) {
+        if (p->of[i] != which)
+            continue;
+        const struct wire_change *wire = &p->request->changes[i];
+        struct relay_change change = {.relay = p->relay,
+                                      .who = p->who,
+                                      .wire = wire,
+                                      .table = schema_table(wire->table),
+                                      .part = part,
+                                      .a = p->a,
+                                      .now_ms = now_ms,
+                                      .result = &p->results[i]};
+        result = relay_change_apply(&change, error);
+    }
+    return result;
+}
+
+/* One partition: role, merge and seq in one transaction (G-S1, G-S2). */
+static int push_part(struct pushing *p, uint32_t which, struct relay_written *written,
+                     struct raum_error *error)
+{
+    struct relay_part *part = &p->parts[which];
+    const struct raum_env *env = p->relay->env;
+    int result = sql_begin(p->relay->sql, error);
+    if (result < 0)
+        return result;
+    result = relay_part_open(p->relay, p->who, part, p->a, error);
+    int64_t before = part->seq;
+    if (result == 0)
+        result = apply_all(p, which, part, env->now_ms(env->ctx), error);
+    if (result == 0 && part->seq != before)
+        result = sql_run(p->relay->sql, error, "UPDATE partitions SET seq = ?1 WHERE ref = ?2",
+                         "ii", part->seq, part->ref);
+    result = sql_end(p->relay->sql, result, error);
+    if (result < 0)
+        relay_forget(p->relay);
+    else
+        *written = (struct relay_written){part->id, before, part->seq};
+    return result;
+}
+
+int relay_push(struct relay *r, const struct relay_caller *who, const struct wire_request *q,
+               struct arena *a, struct wire_result *results, struct relay_written **written,
+               uint32_t *count, struct raum_error *error)
+{
+    struct pushing p = {.relay = r, .who = who, .request = q, .a = a, .results = results};
+    int result = 0;
+    relay_trim(r);
+    *count = 0;
+    p.parts = arena_zero(a, ((size_t)q->count + 1) * sizeof *p.parts);
+    p.of = arena_zero(a, ((size_t)q->count + 1) * sizeof *p.of);
+    *written = arena_zero(a, ((size_t)q->count + 1) * sizeof **written);
+    if (!p.parts || !p.of || !*written)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    for (uint32_t i = 0; i < q->count && result == 0; i++)
+        result = place(&p, i, error);
+    for (uint32_t i = 0; i < p.part_count && result == 0; i++) {
+        struct relay_written one;
+        result = push_part(&p, i, &one, error);
+        if (result == 0 && one.to > one.from)
+            (*written)[(*count)++] = one;
+    }
+    return result;
+}
+
+int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error)
+{
+    int64_t oldest = now_ms - RELAY_KEEP_MS;
+    int result = sql_run(c, error, "DELETE FROM history WHERE created < ?1", "i", oldest);
+    if (result == 0)
+        result = sql_run(c, error, "DELETE FROM receipts WHERE created < ?1", "i", oldest);
+    return result;
+}
