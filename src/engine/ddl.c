@@ -20,6 +20,8 @@ static const char fixed[] =
     " retired TEXT) WITHOUT ROWID;"
     "CREATE TABLE dirty (n INTEGER, tbl INTEGER, fields INTEGER NOT NULL, PRIMARY KEY (n, tbl))"
     " WITHOUT ROWID;"
+    "CREATE TABLE parked (n INTEGER, tbl INTEGER, code INTEGER NOT NULL, PRIMARY KEY (n, tbl))"
+    " WITHOUT ROWID;"
     "CREATE TABLE media (space INTEGER, id TEXT, hash TEXT NOT NULL, type TEXT NOT NULL,"
     " bytes INTEGER NOT NULL, width INTEGER, height INTEGER, purpose TEXT, created TEXT NOT NULL,"
     " deleted TEXT, PRIMARY KEY (space, id)) WITHOUT ROWID;"

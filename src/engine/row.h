@@ -52,6 +52,9 @@ int row_count(const struct schema_table *t); /* positions in use */
  * arena. */
 int row_load(struct raum *r, uint32_t space, const struct schema_table *t, const char *opaque,
              const char *id, struct arena *a, struct row *out, struct raum_error *error) BASE_CHECK;
+/* The same by its number, of a known table or (t NULL) an opaque one. RAUM_END. */
+int row_load_number(struct raum *r, const struct schema_table *t, int64_t n, struct arena *a,
+                    struct row *out, struct raum_error *error) BASE_CHECK;
 /* Writes a new row; fills n. Seals what the schema marks if the partition is sealed and it is not
  * sealed yet. */
 int row_insert(struct raum *r, struct row *row, struct arena *a,

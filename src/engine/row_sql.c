@@ -13,7 +13,7 @@
 #define FIXED_COLUMNS 7     /* n id space author visibility createdAt deletedAt */
 
 struct table_sql {
-    struct db_stmt load, insert, erase, last;
+    struct db_stmt load, number_load, insert, erase, last;
     struct {
         struct db_stmt stmt;
         uint32_t mask;
@@ -42,6 +42,7 @@ void store_release(struct raum *r)
     for (int i = 0; i <= DDL_OPAQUE; i++) {
         struct table_sql *t = &r->store->tables[i];
         db_finish(&t->load);
+        db_finish(&t->number_load);
         db_finish(&t->insert);
         db_finish(&t->erase);
         db_finish(&t->last);
@@ -197,6 +198,32 @@ int row_load(struct raum *r, uint32_t space, const struct schema_table *t, const
     result = db_step(s, error);
     if (result == 0)
         result = take_row(r, s, t, opaque, a, out, error);
+    db_reset(s);
+    return result;
+}
+
+int row_load_number(struct raum *r, const struct schema_table *t, int64_t n, struct arena *a,
+                    struct row *out, struct raum_error *error)
+{
+    struct store *store = the_store(r);
+    int result = 0;
+    if (!store)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    struct db_stmt *s = &store->tables[number_of(t)].number_load;
+    if (!s->stmt) {
+        struct buf sql;
+        buf_init(&sql, 65536);
+        buf_str(&sql, "SELECT ");
+        column_list(&sql, t);
+        buf_printf(&sql, " FROM \"data_%s\" WHERE n = ?1", name_of(t));
+        result = prepare(r, s, &sql, error);
+    }
+    if (result < 0)
+        return result;
+    db_bind_int(s, 1, n);
+    result = db_step(s, error);
+    if (result == 0)
+        result = take_row(r, s, t, NULL, a, out, error);
     db_reset(s);
     return result;
 }

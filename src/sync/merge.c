@@ -135,8 +135,8 @@ int merge_put(struct merge_record *r, const struct merge_field *f, struct arena 
 }
 
 int merge_record(const struct schema_table *t, struct merge_record *mine,
-                 const struct merge_field *theirs, uint32_t count, struct arena *a,
-                 uint32_t *taken, uint32_t *kept)
+                 const struct merge_field *theirs, uint32_t count, struct arena *a, uint32_t *taken,
+                 uint32_t *kept)
 {
     int result = 0;
     *taken = *kept = 0;

@@ -42,18 +42,18 @@ enum merge_choice merge_choose(bool fixed, const struct merge_side *theirs,
 /* ---- records ---- */
 
 struct merge_stamp {
-    uint64_t at;            /* base/clock.h */
-    const char *dev, *by;   /* device and account; NULL: not known here */
-    const char *agent;      /* NULL: the person's own hand */
-    int origin;             /* enum stamp_origin */
+    uint64_t at;          /* base/clock.h */
+    const char *dev, *by; /* device and account; NULL: not known here */
+    const char *agent;    /* NULL: the person's own hand */
+    int origin;           /* enum stamp_origin */
 };
 struct merge_field {
-    const char *name;       /* "label", "usage.aiReference" */
-    const char *value;      /* one JSON value as it was spelt; not NUL-terminated */
+    const char *name;  /* "label", "usage.aiReference" */
+    const char *value; /* one JSON value as it was spelt; not NUL-terminated */
     size_t len;
     struct merge_stamp stamp;
-    bool plain;             /* no stamp came with it: `at` means nothing */
-    bool whole;             /* came as part of an object: never turns consent on (G-T12) */
+    bool plain; /* no stamp came with it: `at` means nothing */
+    bool whole; /* came as part of an object: never turns consent on (G-T12) */
 };
 struct merge_record {
     struct merge_field *fields; /* ascending by name, each once */
@@ -73,7 +73,7 @@ enum merge_choice merge_plan(const struct schema_table *t, const struct merge_re
 int merge_put(struct merge_record *r, const struct merge_field *f, struct arena *a) BASE_CHECK;
 /* Plans and puts all. *taken: how many took their place; *kept: how many lost to what is newer. */
 int merge_record(const struct schema_table *t, struct merge_record *mine,
-                 const struct merge_field *theirs, uint32_t count, struct arena *a,
-                 uint32_t *taken, uint32_t *kept) BASE_CHECK;
+                 const struct merge_field *theirs, uint32_t count, struct arena *a, uint32_t *taken,
+                 uint32_t *kept) BASE_CHECK;
 
 #endif

@@ -95,7 +95,7 @@ static uint64_t time_of(struct json_value v, struct arena *a, bool *bad)
 }
 
 static struct merge_field *add_field(struct reading *r, struct wire_change *c, const char *name,
-                                    struct json_value value)
+                                     struct json_value value)
 {
     if (!name || !*name || c->count == WIRE_FIELDS_MAX) {
         c->error = name && *name ? RAUM_ETOO_LARGE : RAUM_EBAD_CHANGE;
@@ -108,7 +108,7 @@ static struct merge_field *add_field(struct reading *r, struct wire_change *c, c
     *f = (struct merge_field){.name = name, .plain = true};
     f->value = json_raw(value, &f->len);
     f->stamp = (struct merge_stamp){0, r->defaults.client, r->defaults.by, r->defaults.agent,
-                                   r->defaults.origin};
+                                    r->defaults.origin};
     return f;
 }
 

@@ -38,12 +38,12 @@ struct wire_change {
     enum wire_op op;
     struct merge_field *fields;
     uint32_t count;
-    int error;              /* 0, or RAUM_EBAD_CHANGE…: why it cannot be taken */
+    int error; /* 0, or RAUM_EBAD_CHANGE…: why it cannot be taken */
 };
 struct wire_request {
-    const char *client;     /* of the body, else of the header: the caller's business */
-    const char *since;      /* opaque cursor; NULL or "": from the start */
-    int64_t schema;         /* schemaVersion; 0: not said */
+    const char *client; /* of the body, else of the header: the caller's business */
+    const char *since;  /* opaque cursor; NULL or "": from the start */
+    int64_t schema;     /* schemaVersion; 0: not said */
     struct wire_change *changes;
     uint32_t count;
 };
@@ -52,10 +52,10 @@ enum wire_status { WIRE_APPLIED, WIRE_DUPLICATE, WIRE_STALE, WIRE_REJECTED, WIRE
 
 struct wire_result {
     uint32_t index;
-    const char *event;      /* NULL: none was given */
+    const char *event; /* NULL: none was given */
     enum wire_status status;
-    int code;               /* RAUM_E… of what was rejected; 0 otherwise */
-    uint64_t server_time;   /* with CLOCK_AHEAD; 0 otherwise */
+    int code;             /* RAUM_E… of what was rejected; 0 otherwise */
+    uint64_t server_time; /* with CLOCK_AHEAD; 0 otherwise */
 };
 struct wire_answer {
     struct wire_change *changes;

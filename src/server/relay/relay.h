@@ -63,6 +63,14 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
                const char *space, struct arena *a, struct relay_page *out,
                struct raum_error *error) BASE_CHECK;
 
+/* One exchange as the wire has it: pushes what the request brings, then answers with what became of
+ * it and what lies behind the cursor. `out` gets the answer's JSON. BAD_CHANGE, TOO_LARGE: not a
+ * request; others as relay_push. *written as there. */
+int relay_exchange(struct relay *r, const struct relay_caller *who, const struct json_doc *doc,
+                   const char *space, struct arena *a, struct buf *out,
+                   struct relay_written **written, uint32_t *count,
+                   struct raum_error *error) BASE_CHECK;
+
 /* Forgets history and receipts that are older than 30 days. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
 /* A new epoch: after a restore, when what devices have seen may be ahead of what is here (G-O4). */

@@ -1,0 +1,46 @@
+/* What this device has to tell: the dirty set as changes of the wire, and what becomes of them. The
+ * values are read when they are sent, so many edits of a field are one change. Knows neither when
+ * nor to whom they are sent (sync/session.h).
+ *
+ * A change that was refused is parked: it leaves the dirty set, is kept with its code where the
+ * user sees it, and is offered again when the user says so (G-S6). */
+#ifndef SYNC_OUTGOING_H
+#define SYNC_OUTGOING_H
+
+#include "engine/replica.h"
+#include "sync/wire.h"
+
+#define OUTGOING_CHANGES_MAX 400
+#define OUTGOING_BYTES_MAX ((size_t)700 << 10)
+
+struct outgoing {
+    struct wire_change *changes; /* in the arena */
+    struct outgoing_row *rows;   /* which row each is of; opaque to others */
+    uint32_t count;
+    bool more; /* not all fit */
+};
+
+/* The next of them, of spaces that the server knows; tables in the order of the schema, so that a
+ * picture comes before the slot that holds it. Reads only. */
+int outgoing_take(struct raum *r, struct arena *a, struct outgoing *out,
+                  struct raum_error *error) BASE_CHECK;
+/* Taken, or lost to something newer: no longer dirty, unless it was edited again meanwhile. */
+int outgoing_done(struct raum *r, const struct outgoing *o, uint32_t index,
+                  struct raum_error *error) BASE_CHECK;
+/* Refused with this code. */
+int outgoing_park(struct raum *r, const struct outgoing *o, uint32_t index, int code,
+                  struct raum_error *error) BASE_CHECK;
+/* This device's clock is ahead (G-S9): every unsent field that is later than the server's time is
+ * stamped anew from it, and the clock goes on from there. Rows and dirty set in one transaction. */
+int outgoing_restamp(struct raum *r, uint64_t server_time, struct raum_error *error) BASE_CHECK;
+/* Offers what was parked again; of one row, or of all (n 0). */
+int outgoing_retry(struct raum *r, int64_t n, struct raum_error *error) BASE_CHECK;
+
+struct outgoing_state {
+    int64_t pending, parked; /* rows */
+};
+/* Of one space, or with 0 of all. */
+int outgoing_state(struct raum *r, uint32_t space, struct outgoing_state *out,
+                   struct raum_error *error) BASE_CHECK;
+
+#endif

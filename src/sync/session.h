@@ -1,0 +1,57 @@
+/* One device's conversation with its server: events in, actions out. No socket, no clock, no
+ * thread: the command drives it with libcurl, the browser with fetch, the simulation with a fake
+ * network and virtual time.
+ *
+ *     IDLE ──start──▶ SEND ──answer──▶ SEND …            more to send or to fetch
+ *                      │                └─────▶ IDLE     nothing left
+ *                      └──no answer, 5xx, 429──▶ WAIT ──time──▶ SEND
+ *                      └──401, 403 ──▶ STOPPED           who asks is not known there any more
+ *
+ * A request carries what is dirty and the cursor; the answer says what became of each change and
+ * brings what is behind the cursor. The cursor is kept with the rows it brought, in one
+ * transaction: a crash asks again, and merging again has no effect (G-S5). */
+#ifndef SYNC_SESSION_H
+#define SYNC_SESSION_H
+
+#include "engine/replica.h"
+
+#define SESSION_WAIT_FIRST_MS 1000
+#define SESSION_WAIT_MAX_MS 60000
+
+struct session;
+
+enum session_action {
+    SESSION_SEND,    /* POST `body` to /api/v1/sync, then session_answer */
+    SESSION_WAIT,    /* nothing before `until`, then session_next */
+    SESSION_IDLE,    /* all is sent and fetched; session_start begins anew */
+    SESSION_STOPPED, /* signed out there: `error` */
+};
+struct session_step {
+    enum session_action action;
+    const char *body; /* lent until the answer */
+    size_t len;
+    int64_t until; /* ms */
+};
+struct session_counts {
+    uint32_t sent, applied, stale, parked; /* changes */
+    uint32_t received, merged, retracted;  /* rows */
+    uint32_t unknown; /* of spaces that are not known here: ask for the list of spaces */
+};
+
+/* The replica is lent. A guest has no server: NOT_CONFIGURED. */
+int session_new(struct session **out, struct raum *r, struct raum_error *error) BASE_CHECK;
+void session_free(struct session *s); /* NULL is fine */
+/* Something was written here, or the server said that there is news. */
+void session_start(struct session *s);
+int session_next(struct session *s, int64_t now_ms, struct session_step *out,
+                 struct raum_error *error) BASE_CHECK;
+/* The answer to what was sent. status 0: there was none. retry_ms: what the server asked for, or
+ * 0. Errors are of this device (disk, damage); the server's lead to WAIT. */
+int session_answer(struct session *s, int64_t now_ms, int status, int64_t retry_ms,
+                   const void *body, size_t len, struct raum_error *error) BASE_CHECK;
+/* Since session_new. */
+const struct session_counts *session_counts(const struct session *s);
+/* Why the last request was not answered well; NULL when it was. */
+const char *session_trouble(const struct session *s);
+
+#endif
