@@ -35,6 +35,12 @@ static void put_stamp(struct taking *t, const struct stamp *s, struct merge_fiel
     }
 }
 
+static bool is_own(const struct raum *r, const struct stamp *s)
+{
+    const struct actor *actor = intern_actor(r, s->actor);
+    return actor && actor->account == r->account_ref;
+}
+
 /* The value as it crosses: what is sealed stays so (G-K1). */
 static int put_value(struct taking *t, const struct row *row, const struct schema_field *f,
                      const struct value *v, struct merge_field *out, struct raum_error *error)
@@ -70,8 +76,10 @@ static int add_known(struct taking *t, const struct row *row, int position, stru
                      struct raum_error *error)
 {
     const struct schema_field *f = row_field(row->table, position);
-    struct merge_field *out = &c->fields[c->count++];
     struct stamp s = stamps_get(&row->stamps, f->tag, NULL, 0);
+    if (!is_own(t->r, &s)) /* its writer tells it */
+        return 0;
+    struct merge_field *out = &c->fields[c->count++];
     *out = (struct merge_field){.name = f->name};
     put_stamp(t, &s, out);
     return put_value(t, row, f, &row->values[position], out, error);
@@ -91,13 +99,15 @@ static int add_unknown(struct taking *t, const struct row *row, struct wire_chan
     struct json_value root = json_root(&doc);
     for (struct json_value v = result == 0 ? json_first(root) : (struct json_value){0};
          v.doc && c->count < WIRE_FIELDS_MAX; v = json_next(root, v)) {
-        struct merge_field *out = &c->fields[c->count++];
         const char *name = json_str(json_key(v), t->a);
         if (!name) {
             result = err_set(error, RAUM_ENOMEM, NULL);
             break;
         }
         struct stamp s = stamps_get(&row->stamps, 0, name, strlen(name));
+        if (!is_own(t->r, &s))
+            continue;
+        struct merge_field *out = &c->fields[c->count++];
         *out = (struct merge_field){.name = name};
         out->value = json_raw(v, &out->len); /* lent from the arena's copy */
         put_stamp(t, &s, out);
@@ -131,7 +141,7 @@ static int fill(struct taking *t, const struct row *row, uint64_t tags, struct w
 {
     const struct space *s = intern_space(t->r, row->space);
     int result = 0;
-    bool making = (tags & (UINT64_C(1) << TAG_CREATED_AT)) != 0;
+    bool making = (tags & (UINT64_C(1) << TAG_CREATED_AT)) != 0 && row->author == t->r->account_ref;
     bool deleted = (tags & (UINT64_C(1) << TAG_DELETED_AT)) != 0 &&
                    row->values[ROW_DELETED_AT].kind != VALUE_NULL;
     *c = (struct wire_change){.app = row->table ? row->table->app : NULL,
@@ -320,19 +330,49 @@ int outgoing_park(struct raum *r, const struct outgoing *o, uint32_t index, int 
     return replica_end(r, result, error);
 }
 
-int outgoing_retry(struct raum *r, int64_t n, struct raum_error *error)
+int outgoing_retry(struct raum *r, int code, struct raum_error *error)
 {
     struct db_stmt s = {0};
     int result = replica_begin(r, error);
     if (result < 0)
         return result;
     result =
-        db_prepare(r->db, &s, &db_grant_own, "DELETE FROM parked WHERE ?1 = 0 OR n = ?1", error);
+        db_prepare(r->db, &s, &db_grant_own, "DELETE FROM parked WHERE ?1 = 0 OR code = ?1", error);
     if (result == 0) {
-        db_bind_int(&s, 1, n);
+        db_bind_int(&s, 1, code);
         result = db_run(&s, error);
     }
     db_finish(&s);
+    return replica_end(r, result, error);
+}
+
+/* The making of a row of one's own, and the fields that this account wrote last. */
+static int offer_row(void *arg, struct row *row, struct raum_error *error)
+{
+    struct raum *r = arg;
+    uint64_t tags = 0;
+    bool extra = false;
+    for (int i = 0; i < row_count(row->table); i++) {
+        const struct schema_field *f = row_field(row->table, i);
+        struct stamp s = stamps_get(&row->stamps, f->tag, NULL, 0);
+        if (is_own(r, &s))
+            tags |= UINT64_C(1) << f->tag;
+    }
+    for (uint32_t i = 0; i < row->stamps.count && !extra; i++)
+        extra = row->stamps.entries[i].tag == 0 && is_own(r, &row->stamps.entries[i].stamp);
+    return tags || extra ? dirty_mark(r, row, tags, extra, error) : 0;
+}
+
+int outgoing_offer_all(struct raum *r, struct raum_error *error)
+{
+    int result = replica_begin(r, error);
+    if (result < 0)
+        return result;
+    for (uint32_t ref = 0; ref < r->space_count && result == 0; ref++) {
+        const struct space *s = intern_space(r, ref);
+        if (s && s->id && s->role != 0 && (!s->offline || s->type <= 0))
+            result = row_walk(r, ref, offer_row, r, error);
+    }
     return replica_end(r, result, error);
 }
 

@@ -33,8 +33,11 @@ int outgoing_park(struct raum *r, const struct outgoing *o, uint32_t index, int 
 /* This device's clock is ahead (G-S9): every unsent field that is later than the server's time is
  * stamped anew from it, and the clock goes on from there. Rows and dirty set in one transaction. */
 int outgoing_restamp(struct raum *r, uint64_t server_time, struct raum_error *error) BASE_CHECK;
-/* Offers what was parked again; of one row, or of all (n 0). */
-int outgoing_retry(struct raum *r, int64_t n, struct raum_error *error) BASE_CHECK;
+/* Offers what was parked again: with this code, or with any (0). */
+int outgoing_retry(struct raum *r, int code, struct raum_error *error) BASE_CHECK;
+/* The server was restored from a backup: everything that this account wrote is offered again, in
+ * spaces that the server knows (G-O4). */
+int outgoing_offer_all(struct raum *r, struct raum_error *error) BASE_CHECK;
 
 struct outgoing_state {
     int64_t pending, parked; /* rows */

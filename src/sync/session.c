@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define CURSOR_KEY "sync-cursor"
+#define EPOCH_KEY "sync-epoch"
 #define ANSWER_MAX ((size_t)16 << 20)
 
 enum state { IDLE, READY, SENT, WAITING, STOPPED };
@@ -49,9 +50,10 @@ void session_free(struct session *s)
     free(s);
 }
 
+/* What was refused because it was not there may be there by now: its maker offered it again. */
 void session_start(struct session *s)
 {
-    if (s->state == IDLE)
+    if (s->state == IDLE && outgoing_retry(s->r, RAUM_ENOT_FOUND, NULL) == 0)
         s->state = READY;
     else if (s->state == SENT)
         s->again = true;
@@ -183,6 +185,26 @@ static int take_retracts(struct session *s, struct json_value list, struct raum_
     return result;
 }
 
+/* Another epoch than the one known: the server lost what came after its backup. */
+static int look_at_epoch(struct session *s, const char *epoch, bool *again,
+                         struct raum_error *error)
+{
+    char *known;
+    int result = replica_meta_get(s->r, EPOCH_KEY, &s->arena, &known, error);
+    if (result < 0 || !epoch || (known && strcmp(known, epoch) == 0))
+        return result;
+    result = replica_begin(s->r, error);
+    if (result < 0)
+        return result;
+    if (known) {
+        result = outgoing_offer_all(s->r, error);
+        *again = true;
+    }
+    if (result == 0)
+        result = replica_meta_set(s->r, EPOCH_KEY, epoch, error);
+    return replica_end(s->r, result, error);
+}
+
 /* Rows and cursor in one transaction. A row of a space that is not known here is not lost: the
  * cursor stays until the space is. */
 static int take_news(struct session *s, const struct wire_answer *answer,
@@ -224,6 +246,8 @@ static int take_answer(struct session *s, int64_t now_ms, const void *body, size
     result = take_results(s, &answer, &again, error);
     if (result == 0)
         result = take_news(s, &answer, json_get(json_root(&doc), "retracts"), error);
+    if (result == 0)
+        result = look_at_epoch(s, answer.epoch, &again, error);
     json_release(&doc);
     if (result < 0)
         return result;

@@ -289,7 +289,7 @@ int wire_read_request(const struct json_doc *doc, struct arena *a, struct wire_r
     if (!json_is(root, JSON_OBJECT))
         return err_at(error, "wire", RAUM_EBAD_CHANGE, "a request is an object");
     out->client = text_of(&r, json_get(root, "clientId"), ID_LEN_MAX, &bad);
-    out->since = text_of(&r, json_get(root, "since"), 4096, &bad);
+    out->since = text_of(&r, json_get(root, "since"), WIRE_CURSOR_MAX, &bad);
     struct json_value schema = json_get(root, "schemaVersion");
     if (schema.doc && !json_is(schema, JSON_NULL) && !json_int(schema, &out->schema))
         bad = true;
@@ -331,7 +331,8 @@ int wire_read_answer(const struct json_doc *doc, struct arena *a, struct wire_an
                                     &out->change_count, error);
     if (result < 0)
         return result;
-    out->until = text_of(&r, json_get(root, "syncedUntil"), 4096, &bad);
+    out->until = text_of(&r, json_get(root, "syncedUntil"), WIRE_CURSOR_MAX, &bad);
+    out->epoch = text_of(&r, json_get(root, "epoch"), WIRE_NAME_MAX, &bad);
     struct json_value more = json_get(root, "hasMore");
     if (more.doc && !json_bool(more, &out->more))
         bad = true;
@@ -465,5 +466,6 @@ void wire_put_answer(struct json_writer *w, const struct wire_answer *a)
     json_put_str(w, a->until ? a->until : "");
     json_put_key(w, "hasMore");
     json_put_bool(w, a->more);
+    put_str(w, "epoch", a->epoch);
     json_close_object(w);
 }

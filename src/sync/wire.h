@@ -5,7 +5,8 @@
  *     change    {eventId?, app, table, id, op, spaceId?, actor?, origin?, data?, fields?,
  *                deletedAt?}
  *     fields    {name: {value, at, dev?, by?, agent?, origin?}…}
- *     answer    {serverChanges: [change…], results: [result…], conflicts: [], syncedUntil, hasMore}
+ *     answer    {serverChanges: [change…], results: [result…], conflicts: [], syncedUntil, hasMore,
+ *                epoch?}
  *     result    {index, eventId?, status, code?, serverTime?}
  *
  * Both spellings of a write end in the same list of fields: `data` gives values without stamps
@@ -28,7 +29,8 @@
 #define WIRE_BYTES_MAX ((size_t)1 << 20) /* of a request */
 #define WIRE_CHANGES_MAX 5000            /* of a request */
 #define WIRE_FIELDS_MAX 256              /* of a change */
-#define WIRE_NAME_MAX 128                /* bytes of a field's, table's or app's name */
+#define WIRE_CURSOR_MAX ((size_t)64 << 10)
+#define WIRE_NAME_MAX 128 /* bytes of a field's, table's or app's name */
 
 enum wire_op { WIRE_INSERT, WIRE_UPDATE, WIRE_DELETE, WIRE_OPS };
 
@@ -63,6 +65,7 @@ struct wire_answer {
     struct wire_result *results;
     uint32_t result_count;
     const char *until;
+    const char *epoch; /* of the server's database; NULL: not said */
     bool more;
 };
 

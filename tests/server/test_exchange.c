@@ -335,14 +335,26 @@ static void test_refused_is_parked_G_S6(void **state)
 
 static void test_restored_server_G_O4(void **state)
 {
-    char id[RAUM_ID_MAX];
+    char id[RAUM_ID_MAX], other[RAUM_ID_MAX];
     (void)state;
     OK(kit_insert(devices[0].family, "tasks", "{\"title\":\"alt\"}", id));
     everybody(2);
+    OK(kit_update(devices[2].family, "tasks", id, "{\"description\":\"von bert\"}"));
+    OK(kit_insert(devices[2].family, "tags", "{\"name\":\"seins\"}", other));
+    everybody(2);
+    run("DELETE FROM records"); /* the backup was older than all of it */
     OK(relay_new_epoch(sql, &server_world.env, &error));
     OK(kit_update(devices[2].family, "tasks", id, "{\"title\":\"neu\"}"));
-    everybody(2);
+    sync_device(&devices[2]); /* the edit comes before the row: it waits */
+    everybody(3);
     same(0, 2, "fam");
+    make_device(3); /* complete again from its devices */
+    sync_device(&devices[3]);
+    same(0, 3, "fam");
+    const char *row = kit_get(devices[3].family, "tasks", id, false);
+    assert_non_null(strstr(row, "neu"));
+    assert_non_null(strstr(row, "von bert"));
+    assert_string_not_equal(kit_get(devices[3].family, "tags", other, false), "");
 }
 
 int main(void)

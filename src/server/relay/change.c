@@ -479,6 +479,8 @@ static int apply(struct relay_change *c, struct raum_error *error)
     int result = relay_ref(c->relay, c->wire->table, &c->tbl, error);
     if (result == 0)
         result = load(c, error);
+    if (result == 0 && !c->exists && c->wire->op != WIRE_INSERT)
+        return refuse(c, RAUM_ENOT_FOUND); /* only who made a row can make it again */
     if (result == 0)
         result = complete(c);
     if (result == 0)

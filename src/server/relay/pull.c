@@ -177,5 +177,6 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
     if (result == 0)
         result = next_cursor(&p, parts, count, epoch, error);
     out->answer.more = p.full;
+    out->answer.epoch = arena_str(a, epoch);
     return result;
 }

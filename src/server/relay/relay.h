@@ -53,7 +53,7 @@ struct relay_retract {
     const char *app, *table, *id, *space;
 };
 struct relay_page {
-    struct wire_answer answer; /* changes, until, more; no results */
+    struct wire_answer answer; /* changes, until, epoch, more; no results */
     struct relay_retract *retracts;
     uint32_t retract_count;
 };
