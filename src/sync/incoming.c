@@ -12,6 +12,7 @@ struct taking {
     struct arena *a;
     struct json_doc doc;
     struct row row;
+    uint64_t heard;
     struct buf extra;
     struct json_writer w;
     bool any_extra;
@@ -36,6 +37,8 @@ static int stamp_of(struct taking *t, const struct merge_stamp *from, struct sta
     if (result == 0)
         result = intern_actor_ref(r, account, from->dev, from->agent ? from->agent : "",
                                   &out->actor, error);
+    if (from->at > t->heard)
+        t->heard = from->at;
     if (result == 0) /* what is too far ahead is not learned */
         (void)!clock_see(&r->clock, from->at, r->env->now_ms(r->env->ctx));
     return result;
@@ -222,6 +225,7 @@ int incoming_apply(struct raum *r, const struct wire_change *changes, uint32_t c
         result = take_change(&t, &changes[i], report, error);
         arena_reset(&a);
     }
+    report->heard = t.heard;
     json_release(&t.doc);
     buf_release(&t.extra);
     arena_release(&a);

@@ -9,6 +9,7 @@
 struct incoming_report {
     uint32_t merged, same;
     uint32_t unknown; /* of spaces that this device does not know (yet) */
+    uint64_t heard;   /* the newest time among them */
 };
 
 /* Merges in one transaction: stamps stay as they came, nothing becomes dirty, the clock learns

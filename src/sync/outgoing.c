@@ -239,11 +239,12 @@ static uint64_t unchanged(const struct row *row, const struct wire_change *c, ui
     return done;
 }
 
-static bool unknown_unchanged(const struct row *row, const struct wire_change *c)
+static bool unknown_unchanged(const struct raum *r, const struct row *row,
+                              const struct wire_change *c)
 {
     for (uint32_t i = 0; i < row->stamps.count; i++) {
         const struct stamp_entry *e = &row->stamps.entries[i];
-        if (e->tag != 0)
+        if (e->tag != 0 || !is_own(r, &e->stamp))
             continue;
         const struct merge_field *s = NULL;
         for (uint32_t k = 0; k < c->count && !s; k++)
@@ -296,7 +297,7 @@ int outgoing_done(struct raum *r, const struct outgoing *o, uint32_t index,
     result = row_load_number(r, of->table, of->n, &a, &row, error);
     if (result == 0) {
         uint64_t done = unchanged(&row, c, of->tags);
-        if ((of->tags & EXTRA_BIT) && unknown_unchanged(&row, c))
+        if ((of->tags & EXTRA_BIT) && unknown_unchanged(r, &row, c))
             done |= EXTRA_BIT;
         if (of->tags & (UINT64_C(1) << TAG_AUTHOR)) /* goes with the making */
             done |= UINT64_C(1) << TAG_AUTHOR;

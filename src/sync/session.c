@@ -9,6 +9,7 @@
 
 #define CURSOR_KEY "sync-cursor"
 #define EPOCH_KEY "sync-epoch"
+#define HEARD_KEY "sync-heard" /* the newest time that ever came from the server */
 #define ANSWER_MAX ((size_t)16 << 20)
 
 enum state { IDLE, READY, SENT, WAITING, STOPPED };
@@ -143,6 +144,25 @@ static void wait_for(struct session *s, int64_t now_ms, int64_t asked_ms, const 
     snprintf(s->trouble, sizeof s->trouble, "%s", why);
 }
 
+static int heard_so_far(struct session *s, uint64_t *heard, struct raum_error *error)
+{
+    char *text;
+    int result = replica_meta_get(s->r, HEARD_KEY, &s->arena, &text, error);
+    *heard = result == 0 && text ? strtoull(text, NULL, 10) : 0;
+    return result;
+}
+
+static int note_heard(struct session *s, uint64_t at, struct raum_error *error)
+{
+    char text[24];
+    uint64_t heard;
+    int result = heard_so_far(s, &heard, error);
+    if (result < 0 || at <= heard)
+        return result;
+    snprintf(text, sizeof text, "%llu", (unsigned long long)at);
+    return replica_meta_set(s->r, HEARD_KEY, text, error);
+}
+
 static int take_results(struct session *s, const struct wire_answer *answer, bool *again,
                         struct raum_error *error)
 {
@@ -163,8 +183,11 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
             s->counts.parked++;
         }
     }
-    if (result == 0 && server_time) { /* G-S9 */
-        result = outgoing_restamp(s->r, server_time, error);
+    if (result == 0 && server_time) { /* G-S9: but not below what was seen and written over */
+        uint64_t heard;
+        result = heard_so_far(s, &heard, error);
+        if (result == 0)
+            result = outgoing_restamp(s->r, heard > server_time ? heard : server_time, error);
         *again = true;
     }
     return result;
@@ -217,6 +240,8 @@ static int take_news(struct session *s, const struct wire_answer *answer,
     result = incoming_apply(s->r, answer->changes, answer->change_count, &report, error);
     if (result == 0)
         result = take_retracts(s, retracts, error);
+    if (result == 0)
+        result = note_heard(s, report.heard, error);
     if (result == 0 && answer->until && report.unknown == 0)
         result = replica_meta_set(s->r, CURSOR_KEY, answer->until, error);
     result = replica_end(s->r, result, error);

@@ -58,6 +58,7 @@ struct wire_result {
     enum wire_status status;
     int code;             /* RAUM_E… of what was rejected; 0 otherwise */
     uint64_t server_time; /* with CLOCK_AHEAD; 0 otherwise */
+    bool beaten;          /* the relay's own note: some field lost; not on the wire */
 };
 struct wire_answer {
     struct wire_change *changes;

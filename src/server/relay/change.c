@@ -500,6 +500,7 @@ static int apply(struct relay_change *c, struct raum_error *error)
     if (result)
         return result;
     c->result->status = taken ? WIRE_APPLIED : kept ? WIRE_STALE : WIRE_DUPLICATE;
+    c->result->beaten = kept > 0;
     return taken ? write_out(c, error) : 0;
 }
 

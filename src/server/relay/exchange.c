@@ -63,6 +63,8 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
     result = relay_push(r, &caller, &q, a, results, written, count, error);
     if (result == 0)
         result = relay_pull(r, &caller, q.since, space, a, &page, error);
+    if (result == 0)
+        result = relay_beaten(r, &caller, &q, results, a, &page.answer, error);
     if (result < 0)
         return result;
     page.answer.results = results;

@@ -109,6 +109,65 @@ int relay_push(struct relay *r, const struct relay_caller *who, const struct wir
     return result;
 }
 
+static int add_beaten(struct relay *r, const struct wire_change *c, const struct relay_part *part,
+                      struct arena *a, struct wire_answer *out, struct raum_error *error)
+{
+    struct sql_rows *rows;
+    struct merge_record record;
+    int64_t tbl;
+    size_t len;
+    int result = relay_ref_find(r, c->table, &tbl, error);
+    if (result < 0)
+        return result;
+    result = sql_one(r->sql, &rows, error,
+                     "SELECT body FROM records r JOIN partitions p ON p.ref = r.part WHERE p.id = "
+                     "?1 AND r.tbl = ?2 AND r.id = ?3",
+                     "sis", part->id, tbl, c->id);
+    if (result == 0) {
+        const void *body = sql_bytes(rows, "body", &len);
+        char *kept = arena_copy(a, body, len);
+        result = kept ? relay_body_read(r, kept, len, a, &record, error)
+                      : err_set(error, RAUM_ENOMEM, NULL);
+    }
+    sql_rows_free(rows);
+    if (result == 0)
+        out->changes[out->change_count++] = (struct wire_change){.app = c->app,
+                                                                 .table = c->table,
+                                                                 .id = c->id,
+                                                                 .space = part->id,
+                                                                 .op = WIRE_UPDATE,
+                                                                 .fields = record.fields,
+                                                                 .count = record.count};
+    return result == RAUM_END ? 0 : result;
+}
+
+int relay_beaten(struct relay *r, const struct relay_caller *who, const struct wire_request *q,
+                 const struct wire_result *results, struct arena *a, struct wire_answer *out,
+                 struct raum_error *error)
+{
+    int result = 0;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < q->count; i++)
+        count += results[i].beaten;
+    if (count == 0)
+        return 0;
+    struct wire_change *all = arena_zero(a, ((size_t)out->change_count + count) * sizeof *all);
+    if (!all)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    if (out->change_count)
+        memcpy(all, out->changes, out->change_count * sizeof *all);
+    out->changes = all;
+    for (uint32_t i = 0; i < q->count && result == 0; i++) {
+        struct relay_part part;
+        if (!results[i].beaten)
+            continue;
+        result = relay_part_of(r, who, &q->changes[i], a, &part, error);
+        if (result == 0)
+            result = add_beaten(r, &q->changes[i], &part, a, out, error);
+    }
+    return result;
+}
+
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error)
 {
     int64_t oldest = now_ms - RELAY_KEEP_MS;

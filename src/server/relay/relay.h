@@ -47,6 +47,11 @@ struct relay_written {
 int relay_push(struct relay *r, const struct relay_caller *who, const struct wire_request *q,
                struct arena *a, struct wire_result *results, struct relay_written **written,
                uint32_t *count, struct raum_error *error) BASE_CHECK;
+/* The records that beat a change, whole: what lost is told what won, wherever its cursor stands.
+ * After relay_push, of its results. */
+int relay_beaten(struct relay *r, const struct relay_caller *who, const struct wire_request *q,
+                 const struct wire_result *results, struct arena *a, struct wire_answer *out,
+                 struct raum_error *error) BASE_CHECK;
 
 /* What `who` may not see any more: it was shared once and is private now. */
 struct relay_retract {
