@@ -106,8 +106,8 @@ int http_start(struct http_server **out, const struct http_options *options,
                struct raum_error *error) BASE_CHECK;
 int http_port(const struct http_server *s);
 void http_stats(const struct http_server *s, struct http_stats *out);
-/* Stops accepting, lets running requests end for up to grace_ms, closes the rest (streams last, after
- * the last answer), joins. A handler that does not return holds it. NULL is fine. */
+/* Stops accepting, lets running requests end for up to grace_ms, closes the rest (streams after the
+ * last answer), joins. A handler that does not return holds it. NULL is fine. */
 void http_stop(struct http_server *s, int grace_ms);
 
 /* Streams (Server-Sent Events): the handler answers with http_stream_begin instead of http_reply.
