@@ -30,6 +30,7 @@ struct server_options {
     const char *auth;                /* --auth URL, NULL: our own accounts */
     const char *mail_command;        /* run with the message on stdin; NULL: the outbox folder */
     const char *secret;              /* NULL: data/secret, made at first start */
+    const char *vault_key;           /* its file; NULL: data/vault.key, made at first start */
     const char *files;               /* folder of static files; NULL: none */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
