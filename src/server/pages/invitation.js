@@ -15,6 +15,8 @@ const sentences = {
     PASSWORD_TOO_SHORT: 'length',
     PASSWORD_TOO_LONG: 'length',
     ORGANIZATION_MEMBERSHIP_LIMIT_REACHED: 'full',
+    INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION: 'gone',
+    USER_IS_ALREADY_A_MEMBER_OF_THIS_ORGANIZATION: 'joined',
 };
 const titles = ['title', 'named'];
 
