@@ -189,20 +189,20 @@ static int compare(struct bench_run *b, const struct child *child, struct asking
         rc = measure(b, child, a, CONNECTIONS, own, error);
     if (rc)
         return rc;
-    bench_line(b, tr("who am I, 64 connections"), load_rate(own), "/s", load_rate(raw), 30000,
+    bench_line(b, "who am I, 64 connections", load_rate(own), "/s", load_rate(raw), 30000,
                true);
-    bench_line(b, tr("the middle one of them"), load_percentile(own, 0.5), "ms",
+    bench_line(b, "the middle one of them", load_percentile(own, 0.5), "ms",
                load_percentile(raw, 0.5), 0, false);
-    bench_line(b, tr("the slowest hundredth"), load_percentile(own, 0.99), "ms",
+    bench_line(b, "the slowest hundredth", load_percentile(own, 0.99), "ms",
                load_percentile(raw, 0.99), 10, false);
-    bench_line(b, tr("failed"), (double)own->failed, "", 0, 0, false);
+    bench_line(b, "failed", (double)own->failed, "", 0, 0, false);
     rc = measure(b, child, a, CONNECTIONS + SIGN_INS, own, error);
     if (rc)
         return rc;
-    bench_line(b, tr("the slowest hundredth while many sign in"), load_percentile(own, 0.99), "ms",
+    bench_line(b, "the slowest hundredth while many sign in", load_percentile(own, 0.99), "ms",
                load_percentile(raw, 0.99), 20, false);
-    bench_line(b, tr("who am I meanwhile"), load_rate(own), "/s", load_rate(raw), 0, true);
-    bench_line(b, tr("sign-ins meanwhile"), load_rate(own + 1), "/s", 0, 0, true);
+    bench_line(b, "who am I meanwhile", load_rate(own), "/s", load_rate(raw), 0, true);
+    bench_line(b, "sign-ins meanwhile", load_rate(own + 1), "/s", 0, 0, true);
     return 0;
 }
 
@@ -218,8 +218,8 @@ static int run(struct bench_run *b, struct raum_error *error)
     if (rc == 0)
         rc = compare(b, &child, a, accounts, results, results + LOAD_GROUPS, error);
     if (rc == 0) {
-        bench_line(b, tr("memory afterwards"), memory(&child, "VmRSS"), "MB", 0, 60, false);
-        bench_line(b, tr("memory at most"), memory(&child, "VmHWM"), "MB", 0, 0, false);
+        bench_line(b, "memory afterwards", memory(&child, "VmRSS"), "MB", 0, 60, false);
+        bench_line(b, "memory at most", memory(&child, "VmHWM"), "MB", 0, 0, false);
     }
     stop(&child);
     free(results);

@@ -346,6 +346,7 @@ const struct text_pair text_pairs[] = {
      "https in einem Haus ohne Domain: ein Zertifikat"},
     {"another authority, too: for names that the old one may not speak for",
      "auch eine neue Stelle: für Namen, für die die alte nicht sprechen darf"},
+    {"sessions and sign-ins of the server", "Sitzungen und Anmeldungen des Servers"},
     {"certificate", "Zertifikat"},
     {"good for", "gültig"},
     {"%d days; then once more", "%d Tage; dann noch einmal"},
