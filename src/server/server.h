@@ -17,6 +17,7 @@ struct http_server;
 struct limiter;
 struct route;
 struct mailer;
+struct pages; /* routes/page.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -49,6 +50,7 @@ struct server {
     struct http_server *http;
     struct limiter *limiter;
     struct mailer *mailer;
+    struct pages *pages;
     struct upstream *upstream;       /* NULL unless --auth */
     unsigned char vault_key[RAUM_KEY_BYTES];
     int lock;                        /* file descriptor of data/lock */

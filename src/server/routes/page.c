@@ -2,15 +2,16 @@
  * there; spaces' addresses; and the folder of --files. The pages are static: what stands in a link
  * is read by their scripts and never written into HTML here. */
 #include "server/routes/page.h"
-#include "base/base64.h"
+#include "net/static.h"
 #include "server/auth/auth.h"
 #include "server/routes/routes.h"
 #include "server/spaces/spaces.h"
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SLUG_MAX 100
-#define NAME_MAX_BYTES 64
+#define PAGES_MAX 32
 
 /* Nothing from elsewhere, nothing inline, no frames; forms go nowhere but through the scripts. */
 #define POLICY                                                                                     \
@@ -58,57 +59,63 @@ static bool wants_german(const struct http_request *q)
 
 /* ---- sending ---- */
 
-static const struct page_file *find(const char *name)
+struct pages {
+    struct static_item *items[PAGES_MAX]; /* as page_files */
+    struct static_files *files;           /* of --files; NULL: none */
+};
+
+void pages_free(struct pages *p)
 {
-    for (const struct page_file *f = page_files; f->name; f++)
-        if (strcmp(f->name, name) == 0)
-            return f;
+    if (!p)
+        return;
+    for (int i = 0; i < PAGES_MAX; i++)
+        static_item_free(p->items[i]);
+    static_close(p->files);
+    free(p);
+}
+
+int pages_new(struct pages **out, const char *files, struct raum_error *error)
+{
+    struct pages *p = calloc(1, sizeof *p);
+    int rc = p ? 0 : err_set(error, RAUM_ENOMEM, NULL);
+    for (int i = 0; rc == 0 && page_files[i].name; i++) {
+        assert(i < PAGES_MAX);
+        rc = static_item_new(&p->items[i], page_files[i].name, page_files[i].data,
+                             page_files[i].len, error);
+    }
+    if (rc == 0 && files)
+        rc = static_open(&p->files, files, 0, error);
+    if (rc) {
+        pages_free(p);
+        p = NULL;
+    }
+    *out = p;
+    return rc;
+}
+
+static struct static_item *find(struct call *c, const char *name)
+{
+    for (int i = 0; page_files[i].name; i++)
+        if (strcmp(page_files[i].name, name) == 0)
+            return c->server->pages->items[i];
     return NULL;
-}
-
-static const char *type_of(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return strcmp(dot, ".css") == 0   ? "text/css; charset=utf-8"
-           : strcmp(dot, ".js") == 0  ? "text/javascript; charset=utf-8"
-           : strcmp(dot, ".svg") == 0 ? "image/svg+xml"
-                                      : "text/html; charset=utf-8";
-}
-
-static int send_file(struct call *c, const struct page_file *f)
-{
-    const struct raum_env *env = c->server->env;
-    const char *known = http_header(c->http, "If-None-Match");
-    unsigned char digest[16];
-    char etag[40] = "\"";
-    env->hash(env->ctx, digest, sizeof digest, f->data, f->len, NULL);
-    hex_put(etag + 1, digest, sizeof digest);
-    memcpy(etag + 1 + 2 * sizeof digest, "\"", 2);
-    int rc = http_add(c->http, "ETag", etag);
-    if (rc == 0)
-        rc = http_add(c->http, "Cache-Control", "no-cache");
-    if (rc)
-        return rc;
-    if (known && strcmp(known, etag) == 0)
-        return http_reply(c->http, 304, NULL, NULL, 0);
-    return http_reply(c->http, 200, type_of(f->name), f->data, f->len);
 }
 
 static int send_page(struct call *c, const char *name)
 {
     const char *file = arena_printf(c->arena, "%s.%s.html", name,
                                     wants_german(c->http) ? "de" : "en");
-    const struct page_file *f = file ? find(file) : NULL;
-    if (!f)
+    struct static_item *item = file ? find(c, file) : NULL;
+    if (!item)
         return RAUM_ENOMEM;
-    http_drop(c->http, "Content-Security-Policy");
-    http_drop(c->http, "Referrer-Policy");
     int rc = http_add(c->http, "Content-Security-Policy", POLICY);
     if (rc == 0) /* the address holds a secret */
         rc = http_add(c->http, "Referrer-Policy", "no-referrer");
     if (rc == 0)
+        rc = http_add(c->http, "Cache-Control", "no-cache");
+    if (rc == 0)
         rc = http_add(c->http, "Vary", "Accept-Language");
-    return rc ? rc : send_file(c, f);
+    return rc ? rc : static_item_reply(item, c->http);
 }
 
 static int not_found(struct call *c)
@@ -118,9 +125,12 @@ static int not_found(struct call *c)
 
 /* ---- pages ---- */
 
+/* A folder of --files has its own first page, if it has one. */
 static int welcome(struct call *c)
 {
-    return send_page(c, "welcome");
+    struct static_files *files = c->server->pages->files;
+    int rc = files ? static_reply(files, c->http, "/") : RAUM_ENOT_FOUND;
+    return rc == RAUM_ENOT_FOUND ? send_page(c, "welcome") : rc;
 }
 
 static int reset(struct call *c)
@@ -138,10 +148,17 @@ static int verified(struct call *c)
     return send_page(c, "verified");
 }
 
+static int from_folder(struct call *c)
+{
+    struct static_files *files = c->server->pages->files;
+    int rc = files ? static_reply(files, c->http, c->http->path) : RAUM_ENOT_FOUND;
+    return rc == RAUM_ENOT_FOUND ? not_found(c) : rc;
+}
+
 static int asset(struct call *c)
 {
-    const struct page_file *f = strstr(c->rest, ".html") ? NULL : find(c->rest);
-    return f ? send_file(c, f) : not_found(c);
+    struct static_item *item = strstr(c->rest, ".html") ? NULL : find(c, c->rest);
+    return item ? static_item_reply(item, c->http) : from_folder(c);
 }
 
 /* ---- spaces ---- */
@@ -173,9 +190,9 @@ static int find_space(struct call *c, const char *slug, const char **id, const c
  * is not there, whatever the slug (G-P2's rule for spaces). */
 static int space_address(struct call *c)
 {
-    const char *role = NULL, *id, *now, *behind = strchr(c->rest, '/');
-    size_t len = behind ? (size_t)(behind - c->rest) : strlen(c->rest);
-    const char *slug = len && len <= SLUG_MAX ? arena_copy(c->arena, c->rest, len) : NULL;
+    const char *role = NULL, *id, *now, *from = c->http->path + 2, *behind = strchr(from, '/');
+    size_t len = behind ? (size_t)(behind - from) : strlen(from);
+    const char *slug = len && len <= SLUG_MAX ? arena_copy(c->arena, from, len) : NULL;
     int rc = slug ? auth_session(c) : RAUM_END;
     if (rc == 0 && c->session)
         rc = find_space(c, slug, &id, &now);
@@ -198,12 +215,17 @@ static int space_address(struct call *c)
     return rc ? rc : http_reply(c->http, 302, NULL, NULL, 0);
 }
 
+static int other(struct call *c)
+{
+    return c->http->path[1] == '@' ? space_address(c) : from_folder(c);
+}
+
 const struct route page_routes[] = {
     {"GET", "/", welcome, 0},
     {"GET", "/reset-password", reset, 0},
     {"GET", "/accept-invitation", invitation, 0},
     {"GET", "/verified", verified, 0},
     {"GET", "/assets/", asset, ROUTE_PREFIX},
-    {"GET", "/@", space_address, ROUTE_PREFIX},
+    {"GET", "/", other, ROUTE_PREFIX},
     {0},
 };
