@@ -243,11 +243,6 @@ static void linger(struct conn *c)
 
 /* ---- the gate */
 
-static bool has_evhttp_body(const struct head *h)
-{
-    return h->method.at[0] == 'P'; /* POST PUT PATCH: evhttp reads no other method's */
-}
-
 /* A whole request: evhttp gets it and calls job_arrived. c may be gone afterwards. */
 static void pass(struct conn *c, const struct head *h, const char *data, size_t total)
 {
@@ -263,10 +258,6 @@ static void pass(struct conn *c, const struct head *h, const char *data, size_t 
     j->conn = c;
     j->held = total;
     c->job = j;
-    if (!has_evhttp_body(h)) {
-        j->own_body = total - c->head_len;
-        total = c->head_len;
-    }
     conn_move(c, CONN_WAIT, c->started + l->server->o.request_ms);
     c->passing = true;
     if (!l->server->tls)
@@ -362,8 +353,9 @@ static void gate_parsed(struct conn *c, const char *data)
         status = 400, why = "path";
     if (!status && h.length > 0 && (uint64_t)h.length > s->o.body_max)
         status = 413, why = "body";
-    if (!status && h.chunked && !has_evhttp_body(&h))
-        status = 400, why = "a chunked body of a method without one";
+    /* evhttp would leave it lying there and read it as a request. */
+    if (!status && (h.chunked || h.length > 0) && h.method.at[0] == 'H')
+        status = 400, why = "a HEAD with a body";
     if (status) {
         conn_refuse(c, status, why);
         return;

@@ -35,7 +35,6 @@ struct job {
     struct evhttp_request *req;  /* NULL: not seen by evhttp yet, or gone with the connection */
     struct job *next;
     size_t held;                 /* bytes counted for it */
-    size_t own_body;             /* bytes of a body that evhttp is not shown: it skips a GET's */
     int64_t started;             /* ms */
     bool queued, orphan; /* orphan: held is counted without a connection */
     char peer[64];
@@ -69,7 +68,7 @@ struct conn {
     struct head_scan scan;
     struct head_chunks chunks;
     uint8_t state;
-    bool is_ready, passing, chunked, credentials, own_body, overrun;
+    bool is_ready, passing, chunked, credentials, overrun;
 };
 TAILQ_HEAD(conn_list, conn);
 

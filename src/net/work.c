@@ -143,12 +143,11 @@ void job_arrived(struct evhttp_request *req, void *arg)
     /* Only what the gate let through comes here, and at once. */
     if (!j || evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)) != c->bev)
         abort();
-    struct evbuffer *body = j->own_body ? c->in : evhttp_request_get_input_buffer(req);
-    size_t len = j->own_body ? j->own_body : evbuffer_get_length(body);
+    struct evbuffer *body = evhttp_request_get_input_buffer(req);
+    size_t len = evbuffer_get_length(body);
     j->req = req;
     j->queued = true;
     if (len > 0 && !take_body(j, body, len)) {
-        evbuffer_drain(c->in, evbuffer_get_length(c->in)); /* never read as a request */
         answer_busy(j);
         return;
     }
