@@ -1,6 +1,6 @@
-/* A scratch database for the server's tests: a file, or, when RAUM_TEST_POSTGRES names a server (see
- * tests/server/postgres), a schema of its own there. So one suite runs on both: in meson.build, add
- * its name to `both`. */
+/* A scratch database for the server's tests: a file, or, when RAUM_TEST_POSTGRES names a server
+ * (tests/server/postgres starts one), a schema of its own there. So one suite runs on both: in
+ * meson.build, add its name to `both`. */
 #ifndef TESTS_SERVER_KIT_H
 #define TESTS_SERVER_KIT_H
 

@@ -1,5 +1,5 @@
-/* The store's database: one suite on SQLite and PostgreSQL. What callers rely on must be the same on
- * both (G-O1, G-O2, G-O3). */
+/* The store's database: one suite on SQLite and PostgreSQL. What callers rely on must be the same
+ * on both (G-O1, G-O2, G-O3). */
 #include "server/kit.h"
 
 #include "server/store/migrations.h"

@@ -34,6 +34,7 @@ struct sql {
     const struct raum_env *env;
     int depth;       /* 0, or nesting of sql_begin */
     int failed;      /* what a nested transaction ended with */
+    bool closing;
     int64_t changed;
     struct sql_stmt cache[SQL_CACHE_SETS][SQL_CACHE_WAYS];
     unsigned char next[SQL_CACHE_SETS]; /* the way that goes when all are taken */
