@@ -19,6 +19,7 @@ struct server_counts;
 struct route;
 struct mailer;
 struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
+struct pages; /* routes/page.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -51,6 +52,7 @@ struct server {
     struct http_server *http;
     struct limiter *limiter;
     struct mailer *mailer;
+    struct pages *pages;
     struct upstream *upstream;       /* NULL unless --auth */
     struct auth_keys *keys;
     struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */
