@@ -18,18 +18,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GRACE_MS 9000 /* of the ten seconds that stopping may take */
+#define GRACE_MS 7000 /* of the ten seconds that stopping may take; mail has two */
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
-    auth_routes,
-    organization_routes,
-    plain_routes,
-    space_routes,
-    avatar_routes,
-    vault_routes,
-    page_routes,
-    NULL,
+    auth_routes,  organization_routes, space_routes, avatar_routes,
+    vault_routes, plain_routes,        page_routes,  NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -97,8 +91,7 @@ static int open_parts(struct server *s, struct raum_error *error)
     return rc ? rc : plain_counts_new(&s->counts, error);
 }
 
-int server_open(struct server **out, const struct server_options *options,
-                struct raum_error *error)
+int server_open(struct server **out, const struct server_options *options, struct raum_error *error)
 {
     struct server *s = *out = calloc(1, sizeof *s);
     if (!s)
@@ -195,8 +188,8 @@ void server_stop(struct server *s)
     if (s->http)
         http_stop(s->http, GRACE_MS);
     mailer_free(s->mailer);
-    pages_free(s->pages);
     plain_counts_free(s->counts);
+    pages_free(s->pages);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);
