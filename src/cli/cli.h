@@ -18,7 +18,7 @@ struct cli;
 struct cli_option {
     const char *name;  /* "--kind"; its variable is RAUM_KIND */
     const char *value; /* what it takes, as shown in the help: "KIND"; NULL: a switch */
-    const char *help;  /* English; shown through tr() */
+    const char *help;  /* English; shown through tr(); NULL: not shown */
 };
 
 struct cli_command {
@@ -111,7 +111,7 @@ void cli_wipe(void *data, size_t len);
 /* Help texts: of all, of one command or of a group ("image"); false if there is no such command. */
 void cli_help_all(struct out *out);
 bool cli_help(struct out *out, const char *first, const char *second);
-/* The command of one or two words; NULL. *used: how many words its name took. */
+/* The command of two words, else of the first one; NULL. *used: how many words its name took. */
 const struct cli_command *cli_find(const char *first, const char *second, int *used);
 /* Is there any command whose name begins with this word? */
 bool cli_is_group(const char *word);
@@ -120,6 +120,7 @@ bool cli_is_group(const char *word);
 extern const struct cli_command cmd_space[], cmd_image[], cmd_tag[], cmd_task[], cmd_scene[];
 extern const struct cli_command cmd_export[], cmd_backup[], cmd_key[];
 extern const struct cli_command cmd_import[], cmd_upgrade[], cmd_sql[], cmd_doctor[], cmd_whoami[];
+extern const struct cli_command cmd_serve[];
 extern const struct cli_command cmd_tour[], cmd_man[], cmd_image_worker[], cmd_bench[], cmd_help[];
 
 #endif

@@ -17,6 +17,7 @@ struct http_server;
 struct limiter;
 struct route;
 struct mailer;
+struct pages; /* routes/page.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -30,6 +31,7 @@ struct server_options {
     const char *auth;                /* --auth URL, NULL: our own accounts */
     const char *mail_command;        /* run with the message on stdin; NULL: the outbox folder */
     const char *secret;              /* NULL: data/secret, made at first start */
+    const char *vault_key;           /* its file; NULL: data/vault.key, made at first start */
     const char *files;               /* folder of static files; NULL: none */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
@@ -48,6 +50,7 @@ struct server {
     struct http_server *http;
     struct limiter *limiter;
     struct mailer *mailer;
+    struct pages *pages;
     struct upstream *upstream;       /* NULL unless --auth */
     unsigned char vault_key[RAUM_KEY_BYTES];
     int lock;                        /* file descriptor of data/lock */

@@ -61,8 +61,12 @@ const char *const migrations[] = {
     /* The key ring's copies. kind: `server` (wrapped by the vault key) or `device` (opaque). */
     "CREATE TABLE vault ("
     " account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE, key TEXT NOT NULL,"
-    " kind TEXT NOT NULL, record BLOB NOT NULL, created BIGINT NOT NULL,"
+    " partition TEXT NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL, created BIGINT NOT NULL,"
     " PRIMARY KEY (account, key));"
+    /* Who has a row here opens the ring with a passphrase: then every key's kind is `device`. */
+    "CREATE TABLE vault_phrases ("
+    " account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,"
+    " salt BLOB NOT NULL, wrapped BLOB NOT NULL, recovery BLOB NOT NULL, created BIGINT NOT NULL);"
     /* Authors that are no more: their rows stay, shown as gone. */
     "CREATE TABLE gone_accounts (id TEXT PRIMARY KEY, deleted BIGINT NOT NULL);",
     NULL,
