@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "server/auth/upstream.h"
 #include "base/clock.h"
 #include "schema/schema.h"
@@ -23,10 +24,10 @@ enum slot_state { SLOT_EMPTY, SLOT_LOADING, SLOT_READY };
 struct slot {
     unsigned char key[KEY];
     enum slot_state state;
-    int next;               /* in its bucket; -1: the last */
-    int64_t begun, used;    /* ms: of the load, of the last request */
-    uint64_t generation;    /* of the cache, when the load began */
-    char *text;             /* what get-session said; NULL: nobody */
+    int next;            /* in its bucket; -1: the last */
+    int64_t begun, used; /* ms: of the load, of the last request */
+    uint64_t generation; /* of the cache, when the load began */
+    char *text;          /* what get-session said; NULL: nobody */
     size_t len;
 };
 
@@ -610,8 +611,8 @@ static int read_made(struct call *c, const struct client_answer *answer, const c
     int rc = json_parse(&doc, buf_text(&answer->body), answer->body.len, JSON_LONE, &c->error);
     if (rc == 0 && answer->status == 200)
         *id = text_of(c, json_root(&doc), "id");
-    else if (rc == 0 && json_equals(json_get(json_root(&doc), "code"),
-                                    "ORGANIZATION_ALREADY_EXISTS"))
+    else if (rc == 0 &&
+             json_equals(json_get(json_root(&doc), "code"), "ORGANIZATION_ALREADY_EXISTS"))
         rc = err_set(&c->error, RAUM_EEXISTS, "the slug is taken");
     json_release(&doc);
     if (rc == RAUM_EEXISTS || rc == RAUM_ENOMEM)

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "server/auth/upstream_ask.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -79,10 +80,22 @@ static bool is_identity(const char *name)
 /* What belongs to one connection, and what we say ourselves. */
 static bool is_ours(const char *name)
 {
-    static const char *const list[] = {
-        "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade",
-        "proxy-connection", "proxy-authorization", "content-length", "content-type", "expect",
-        "accept-encoding", "forwarded", "x-real-ip", NULL};
+    static const char *const list[] = {"host",
+                                       "connection",
+                                       "keep-alive",
+                                       "te",
+                                       "trailer",
+                                       "transfer-encoding",
+                                       "upgrade",
+                                       "proxy-connection",
+                                       "proxy-authorization",
+                                       "content-length",
+                                       "content-type",
+                                       "expect",
+                                       "accept-encoding",
+                                       "forwarded",
+                                       "x-real-ip",
+                                       NULL};
     return one_of(name, list) || strncasecmp(name, "x-forwarded-", 12) == 0;
 }
 
@@ -182,12 +195,23 @@ int asker_copy(struct call *c, struct ask *q)
 /* CORS is answered for our own origins, and the connection is ours. */
 static bool is_dropped(const char *name)
 {
-    static const char *const list[] = {
-        "connection", "keep-alive", "transfer-encoding", "trailer", "upgrade", "content-length",
-        "content-encoding", "content-type", "date", "server", "x-powered-by",
-        "access-control-allow-origin", "access-control-allow-credentials",
-        "access-control-allow-methods", "access-control-allow-headers", "access-control-max-age",
-        NULL};
+    static const char *const list[] = {"connection",
+                                       "keep-alive",
+                                       "transfer-encoding",
+                                       "trailer",
+                                       "upgrade",
+                                       "content-length",
+                                       "content-encoding",
+                                       "content-type",
+                                       "date",
+                                       "server",
+                                       "x-powered-by",
+                                       "access-control-allow-origin",
+                                       "access-control-allow-credentials",
+                                       "access-control-allow-methods",
+                                       "access-control-allow-headers",
+                                       "access-control-max-age",
+                                       NULL};
     return one_of(name, list);
 }
 
