@@ -97,6 +97,10 @@ static int rename_ids(struct raum *guest, const char *account, const char *perso
         own.id = user;
         result = intern_space_put(guest, &own, error);
     }
+    /* What vault_start prepared counts from now on. */
+    if (result == 0)
+        result = db_exec(
+            guest->db, "UPDATE OR REPLACE meta SET key = 'vault' WHERE key = 'vault-next'", error);
     if (result == 0 && personal_id)
         result = spaces_become(guest, from, personal_id, error);
     else if (result == 0)
