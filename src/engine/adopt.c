@@ -162,7 +162,7 @@ static int remove_one(void *arg, const char *name, int is_folder)
 
 /* The database first: what breaks off after it leaves no guest behind, only files that the next one
  * takes over or the next adoption removes. The ring goes last of all that belongs together. */
-static void remove_guest(const struct raum_env *env, const char *folder)
+void adopt_erase(const struct raum_env *env, const char *folder)
 {
     static const char *const first[] = {"raum.db-wal", "raum.db-shm", "raum.db"};
     char path[1400];
@@ -211,7 +211,7 @@ static int merge_in(const struct raum_options *options, const char *account,
     if (result == 0)
         result = replica_account_write(env, options->folder, account, error);
     if (result == 0)
-        remove_guest(env, from);
+        adopt_erase(env, from);
     return result;
 }
 
