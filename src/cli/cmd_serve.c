@@ -240,11 +240,21 @@ static const struct cli_option serve_option[] = {
     {0},
 };
 
+static const struct cli_option certificate_option[] = {
+    {"--new-authority", NULL, "another authority, too: for names that the old one may not speak for"},
+    {0},
+};
+
 const struct cli_command cmd_serve[] = {
     {"serve", "", 0, 0, "a home for people and their spaces: the server", serve_option,
      "raum serve\n"
      "raum serve --listen 0.0.0.0:7117 --tls-cert chain.pem --tls-key key.pem\n"
      "raum serve --database postgres:///raum --origin https://raum.example",
      run_serve, false},
+    {"serve certificate", "NAME…", 1, -1, "https in a house without a domain: a certificate",
+     certificate_option,
+     "raum serve certificate raum.local 192.168.1.5\n"
+     "raum serve certificate raum.fritz.box --json",
+     serve_certificate, false},
     {0},
 };

@@ -18,4 +18,7 @@ int serve_folder(struct cli *cli, char **out) BASE_CHECK;
 int serve_options(struct cli *cli, struct server_options *o, struct serve_strings *s) BASE_CHECK;
 void serve_release(struct server_options *o, struct serve_strings *s);
 
+/* The commands of the other files: serve_….c */
+int serve_certificate(struct cli *cli);
+
 #endif

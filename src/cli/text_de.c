@@ -342,6 +342,25 @@ const struct text_pair text_pairs[] = {
      "%s: das Geheimnis ist ein Text von mindestens 32 Zeichen"},
     {"--trusted: at most %d", "--trusted: höchstens %d"},
     {"--tls-cert and --tls-key come together", "--tls-cert und --tls-key gehören zusammen"},
+    {"https in a house without a domain: a certificate",
+     "https in einem Haus ohne Domain: ein Zertifikat"},
+    {"another authority, too: for names that the old one may not speak for",
+     "auch eine neue Stelle: für Namen, für die die alte nicht sprechen darf"},
+    {"sessions and sign-ins of the server", "Sitzungen und Anmeldungen des Servers"},
+    {"certificate", "Zertifikat"},
+    {"good for", "gültig"},
+    {"%d days; then once more", "%d Tage; dann noch einmal"},
+    {"authority", "Stelle"},
+    {"fingerprint", "Fingerabdruck"},
+    {"Each device has to trust the authority once: install authority.pem there, and compare the "
+     "fingerprint. raum itself takes it with --ca.",
+     "Jedes Gerät muss der Stelle einmal vertrauen: authority.pem dort installieren und den "
+     "Fingerabdruck vergleichen. raum selbst nimmt sie mit --ca."},
+    {"Start:", "Start:"},
+    {"the authority that is there may not speak for these names; --new-authority makes another, "
+     "which every device has to trust anew",
+     "die vorhandene Stelle darf für diese Namen nicht sprechen; --new-authority macht eine neue, "
+     "der jedes Gerät neu vertrauen muss"},
     /* the tour */
     {"the whole story on real photographs, with its checks",
      "die ganze Geschichte an echten Fotos, mit ihren Prüfungen"},

@@ -15,8 +15,11 @@
 struct sql;
 struct http_server;
 struct limiter;
+struct server_counts;
 struct route;
 struct mailer;
+struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
+struct pages; /* routes/page.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -49,7 +52,10 @@ struct server {
     struct http_server *http;
     struct limiter *limiter;
     struct mailer *mailer;
+    struct pages *pages;
     struct upstream *upstream;       /* NULL unless --auth */
+    struct auth_keys *keys;
+    struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */
     unsigned char vault_key[RAUM_KEY_BYTES];
     int lock;                        /* file descriptor of data/lock */
     int64_t started;                 /* ms */

@@ -115,14 +115,14 @@ static int put_avatar(struct call *c)
 
 /* ---- showing ---- */
 
-/* A picture that user.image no longer names is gone, also when somebody changed it elsewhere. */
+/* A picture that user.image no longer names is gone, also when somebody changed that elsewhere. The
+ * address may be of an origin that this server had before. */
 static int find(struct call *c, struct sql_rows **rows)
 {
     return sql_one(c->sql, rows, &c->error,
                    "SELECT v.bytes FROM avatars v JOIN accounts a ON a.id = v.account"
-                   " WHERE v.id = ?1 AND a.image = ?2",
-                   "ss", c->rest,
-                   arena_printf(c->arena, "%s" ADDRESS "%s", c->server->origin, c->rest));
+                   " WHERE v.id = ?1 AND a.image LIKE '%" ADDRESS "' || v.id",
+                   "s", c->rest);
 }
 
 static int show(struct call *c, struct sql_rows *rows)
