@@ -8,8 +8,10 @@
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/routes/page.h"
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
+#include "server/spaces/spaces.h"
 #include "server/store/sql.h"
 #include "server/url.h"
 #include <stdlib.h>
@@ -21,7 +23,12 @@
 
 const struct route *const server_routes[] = {
     auth_routes,
+    organization_routes,
     plain_routes,
+    space_routes,
+    avatar_routes,
+    vault_routes,
+    page_routes,
     NULL,
 };
 
@@ -85,6 +92,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = mailer_new(&s->mailer, o, o->log, error);
     if (rc == 0)
         rc = auth_keys_new(&s->keys, s->env, error);
+    if (rc == 0)
+        rc = pages_new(&s->pages, o->files, error);
     return rc ? rc : plain_counts_new(&s->counts, error);
 }
 
@@ -186,6 +195,7 @@ void server_stop(struct server *s)
     if (s->http)
         http_stop(s->http, GRACE_MS);
     mailer_free(s->mailer);
+    pages_free(s->pages);
     plain_counts_free(s->counts);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
