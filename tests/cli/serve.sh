@@ -15,6 +15,7 @@ now_ms() { date +%s%3N; }
 # start DIR WORD…: a server on a free port; its pid in $pid, its address in $url, its log in DIR.log
 start() {
     local dir=$1 i
+    rm -f "$dir.out"
     shift
     "${program:-$RAUM}" --data "$dir" serve --listen 127.0.0.1:0 "$@" >"$dir.out" 2>"$dir.log" &
     pid=$!
@@ -94,19 +95,22 @@ get -H "Authorization: Bearer $token" "$url/api/auth/get-session" >"$out"
 says anna@example.org
 stop "$pid"
 
-# As a host's user meets it: the plain program, an empty directory. Loading libraries included.
+# As a host meets it: the plain program, an empty directory, loading its libraries included. What
+# the machine does beside it is not its fault: judged is the time that it computed until it listened.
 if [ -x "$plain" ]; then
-    best=9999
+    wall=9999 cpu=9999
     for i in 1 2 3; do
-        from=$(date +%s%N)
+        from=$(now_ms)
         program=$plain start "$scratch/start$i"
-        until get -f -o /dev/null "$url/ready"; do sleep 0.01; done
-        ms=$((($(date +%s%N) - from) / 1000000))
-        [ $ms -lt $best ] && best=$ms
+        ms=$(($(now_ms) - from))
+        computed=$(awk '{ print ($14 + $15) * 10 }' "/proc/$pid/stat")
+        [ $ms -lt $wall ] && wall=$ms
+        [ "$computed" -lt $cpu ] && cpu=$computed
+        same 200 "$(get -o /dev/null -w '%{http_code}' "$url/ready")" 'ready when it says so'
         stop "$pid"
     done
-    echo "serve: ready after $best ms (asked by curl)"
-    [ $best -le 400 ] && ok || ko "ready after $best ms"
+    echo "serve: listens after $wall ms, of which it computed $cpu ms"
+    [ $cpu -le 100 ] && ok || ko "it computed $cpu ms until it listened"
 fi
 
 # A public address without TLS is allowed and warned about; with a proxy's origin it is not.
