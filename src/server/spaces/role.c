@@ -48,6 +48,25 @@ bool role_known(const char *role, size_t len)
     return false;
 }
 
+size_t role_unknown(const char *list, char *out, size_t size)
+{
+    size_t len = 0;
+    for (const char *at = list; *at;) {
+        size_t part = strcspn(at, ",");
+        if (!role_known(at, part) && len + part + 3 < size) {
+            if (len > 0) {
+                memcpy(out + len, ", ", 2);
+                len += 2;
+            }
+            memcpy(out + len, at, part);
+            len += part;
+        }
+        at += part + (at[part] == ',');
+    }
+    out[len] = '\0';
+    return len;
+}
+
 const char *role_actions(const char *role, const char *resource)
 {
     for (size_t r = 0; r < sizeof rights / sizeof rights[0]; r++)

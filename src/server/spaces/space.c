@@ -196,11 +196,9 @@ int invitation_find(struct sql *c, struct arena *a, const char *id, struct invit
     return rc;
 }
 
-int space_owners(struct sql *c, struct arena *a, const char *space, int *out,
-                 struct raum_error *error)
+int space_owners(struct sql *c, const char *space, int *out, struct raum_error *error)
 {
     struct sql_rows *rows;
-    (void)a;
     *out = 0;
     int rc = sql_many(c, &rows, error, "SELECT role FROM members WHERE space = ?1", "s", space);
     while (rc == 0 && (rc = sql_next(rows, error)) == 0)

@@ -57,8 +57,7 @@ int invitation_find(struct sql *c, struct arena *a, const char *id, struct invit
                     struct raum_error *error) BASE_CHECK;
 
 /* How many owners a space has, deleted or not. */
-int space_owners(struct sql *c, struct arena *a, const char *space, int *out,
-                 struct raum_error *error) BASE_CHECK;
+int space_owners(struct sql *c, const char *space, int *out, struct raum_error *error) BASE_CHECK;
 /* Takes a slug for a space: makes others' old slug of that name end. EXISTS when it is taken. */
 int space_set_slug(struct sql *c, const char *space, const char *from, const char *to,
                    struct raum_error *error) BASE_CHECK;

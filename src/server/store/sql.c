@@ -15,8 +15,7 @@ int sql_open(struct sql **out, const char *url, const struct raum_env *env,
              struct raum_error *error)
 {
     *out = NULL;
-    bool postgres =
-        strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
+    bool postgres = strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
     int result = postgres ? sql_postgres_open(out, url, error) : sql_sqlite_open(out, url, error);
     if (result == 0)
         (*out)->env = env;
@@ -112,8 +111,8 @@ static int take(struct sql_value *v, char type, va_list *args, struct raum_error
     return 0;
 }
 
-static int run_once(struct sql *c, struct sql_rows *rows, struct raum_error *error,
-                    const char *sql, const char *types, const struct sql_value *values)
+static int run_once(struct sql *c, struct sql_rows *rows, struct raum_error *error, const char *sql,
+                    const char *types, const struct sql_value *values)
 {
     struct sql_stmt *s = NULL;
     int result = 0;
@@ -337,8 +336,7 @@ int sql_lock(struct sql *c, const char *name, struct raum_error *error)
 static int read_version(struct sql *c, int64_t *version, struct raum_error *error)
 {
     struct sql_rows *rows;
-    int result =
-        sql_one(c, &rows, error, "SELECT version FROM server_version WHERE id = 1", "");
+    int result = sql_one(c, &rows, error, "SELECT version FROM server_version WHERE id = 1", "");
     if (result == 0)
         *version = sql_int(rows, "version");
     sql_rows_free(rows);
@@ -385,8 +383,8 @@ static int bring_up(struct sql *c, struct raum_error *error)
     for (int64_t at = version; result == 0 && at < newest; at++)
         result = c->driver->script(c, migrations[at], error);
     if (result == 0 && version < newest)
-        result = sql_run(c, error, "UPDATE server_version SET version = ?1 WHERE id = 1", "i",
-                         newest);
+        result =
+            sql_run(c, error, "UPDATE server_version SET version = ?1 WHERE id = 1", "i", newest);
     return result;
 }
 

@@ -135,8 +135,7 @@ static bool alive(struct pg *p)
         if (!PQconsumeInput(p->conn))
             return false;
     }
-    return PQstatus(p->conn) == CONNECTION_OK &&
-           PQtransactionStatus(p->conn) == PQTRANS_IDLE;
+    return PQstatus(p->conn) == CONNECTION_OK && PQtransactionStatus(p->conn) == PQTRANS_IDLE;
 }
 
 static int pg_ready(struct sql *c, struct raum_error *error)
@@ -170,7 +169,7 @@ static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *erro
     *stmt = (struct pg_stmt){.generation = p->generation, .writes = !sql_words_reads(s->text)};
     snprintf(stmt->name, sizeof stmt->name, "s%u", p->names++);
     for (size_t i = 0; s->types[i]; i++)
-        types[i] = s->types[i] == 'i' ? OID_INT8
+        types[i] = s->types[i] == 'i'   ? OID_INT8
                    : s->types[i] == 'b' ? OID_BYTEA
                    : s->types[i] == 'n' ? 0
                                         : OID_TEXT;
@@ -178,8 +177,7 @@ static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *erro
     sql_words_parameters(&text, s->text);
     int result = buf_error(&text, error);
     if (result == 0) {
-        PGresult *r =
-            PQprepare(p->conn, stmt->name, buf_text(&text), (int)strlen(s->types), types);
+        PGresult *r = PQprepare(p->conn, stmt->name, buf_text(&text), (int)strlen(s->types), types);
         result = fine(r) ? 0 : fail(p, r, error);
         PQclear(r);
     }
@@ -357,8 +355,7 @@ static bool send_guarded(struct pg *p, const struct pg_stmt *stmt, const struct 
 {
     return PQenterPipelineMode(p->conn) &&
            PQsendQueryParams(p->conn, "SAVEPOINT raum", 0, NULL, NULL, NULL, NULL, 0) &&
-           PQsendQueryPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary,
-                               1) &&
+           PQsendQueryPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary, 1) &&
            PQsendQueryParams(p->conn, "RELEASE raum", 0, NULL, NULL, NULL, NULL, 0) &&
            PQpipelineSync(p->conn);
 }
@@ -446,11 +443,10 @@ static int pg_lock(struct sql *c, const char *name, struct raum_error *error)
 {
     struct pg *p = pg_of(c);
     const char *values[] = {name};
-    PGresult *r =
-        PQexecParams(p->conn,
-                     "SELECT pg_advisory_xact_lock(hashtextextended("
-                     "coalesce(current_schema(), '') || ' ' || $1::text, 0))",
-                     1, NULL, values, NULL, NULL, 0);
+    PGresult *r = PQexecParams(p->conn,
+                               "SELECT pg_advisory_xact_lock(hashtextextended("
+                               "coalesce(current_schema(), '') || ' ' || $1::text, 0))",
+                               1, NULL, values, NULL, NULL, 0);
     int result = fine(r) ? 0 : fail(p, r, error);
     PQclear(r);
     return result;

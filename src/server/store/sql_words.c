@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <string.h>
 
-/* What is quoted or a comment at `at`: behind it. Else `at`. Without an end: the end of the text. */
+/* Behind what is quoted or a comment at `at`; else `at`. Without an end: the end of the text. */
 static const char *skip(const char *at)
 {
     const char *end = NULL;
