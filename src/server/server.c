@@ -23,7 +23,8 @@
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
-    auth_routes, avatar_routes, vault_routes, plain_routes, page_routes, NULL,
+    auth_routes,  organization_routes, space_routes, avatar_routes,
+    vault_routes, plain_routes,        page_routes,  NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
