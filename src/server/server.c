@@ -8,21 +8,22 @@
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/routes/page.h"
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
+#include "server/spaces/spaces.h"
 #include "server/store/sql.h"
 #include "server/url.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#define GRACE_MS 9000 /* of the ten seconds that stopping may take */
+#define GRACE_MS 7000 /* of the ten seconds that stopping may take; mail has two */
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
-    auth_routes,
-    plain_routes,
-    NULL,
+    auth_routes,  organization_routes, space_routes, avatar_routes,
+    vault_routes, plain_routes,        page_routes,  NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -85,11 +86,12 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = mailer_new(&s->mailer, o, o->log, error);
     if (rc == 0)
         rc = auth_keys_new(&s->keys, s->env, error);
+    if (rc == 0)
+        rc = pages_new(&s->pages, o->files, error);
     return rc ? rc : plain_counts_new(&s->counts, error);
 }
 
-int server_open(struct server **out, const struct server_options *options,
-                struct raum_error *error)
+int server_open(struct server **out, const struct server_options *options, struct raum_error *error)
 {
     struct server *s = *out = calloc(1, sizeof *s);
     if (!s)
@@ -187,6 +189,7 @@ void server_stop(struct server *s)
         http_stop(s->http, GRACE_MS);
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
+    pages_free(s->pages);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);
