@@ -128,8 +128,8 @@ int call_error(struct call *c, int result)
         rc = http_add(c->http, "Retry-After", "1");
     if (rc)
         return rc;
-    const char *text = c->error.code == result && c->error.text[0] ? c->error.text
-                                                                   : raum_code_text(result);
+    const char *text =
+        c->error.code == result && c->error.text[0] ? c->error.text : raum_code_text(result);
     if (status == 502 || status == 503)
         text = raum_code_text(result); /* the rest is about our own machine */
     return call_fail(c, status, raum_code_name(result), text);

@@ -25,19 +25,25 @@ struct session {
 };
 
 enum route_flags {
-    ROUTE_SESSION = 1, /* without a session: 401, the function is not called */
-    ROUTE_BODY = 2,    /* a JSON object; missing or broken: 400 as Better Auth says it */
+    ROUTE_SESSION = 1,  /* without a session: 401, the function is not called */
+    ROUTE_BODY = 2,     /* a JSON object; missing or broken: 400 as Better Auth says it */
     ROUTE_BODY_MAY = 4, /* parsed if there is one */
-    ROUTE_FORM = 8,    /* takes application/x-www-form-urlencoded too */
-    ROUTE_PREFIX = 16, /* path is a prefix; the rest is call->rest */
-    ROUTE_RAW = 32,    /* the body is not JSON: not parsed, any type */
-    ROUTE_RECORD = 64, /* with ROUTE_BODY: complaints call the object a record, as zod does */
-    ROUTE_LOGIN = 128, /* the origin is checked without a cookie too: login forgery */
+    ROUTE_FORM = 8,     /* takes application/x-www-form-urlencoded too */
+    ROUTE_PREFIX = 16,  /* path is a prefix; the rest is call->rest */
+    ROUTE_RAW = 32,     /* the body is not JSON: not parsed, any type */
+    ROUTE_RECORD = 64,  /* with ROUTE_BODY: complaints call the object a record, as zod does */
+    ROUTE_LOGIN = 128,  /* the origin is checked without a cookie too: login forgery */
 };
 
 /* What a body must look like; checked before the session, worded as Better Auth does. */
-enum call_type { CALL_END, CALL_STRING, CALL_TEXT /* not empty */, CALL_EMAIL, CALL_BOOL,
-                 CALL_OBJECT };
+enum call_type {
+    CALL_END,
+    CALL_STRING,
+    CALL_TEXT /* not empty */,
+    CALL_EMAIL,
+    CALL_BOOL,
+    CALL_OBJECT
+};
 struct call_field {
     const char *name;
     enum call_type type;
@@ -54,15 +60,15 @@ struct route {
 
 struct call {
     struct server *server;
-    struct sql *sql;           /* this worker's */
+    struct sql *sql; /* this worker's */
     struct http_request *http;
-    struct arena *arena;       /* of the request */
+    struct arena *arena; /* of the request */
     const struct route *route;
-    const char *rest;          /* ROUTE_PREFIX: what follows, without '/' */
+    const char *rest; /* ROUTE_PREFIX: what follows, without '/' */
     struct json_doc doc;
-    struct json_value body;    /* an object (ROUTE_BODY_MAY: whatever was sent), or none */
-    struct session *session;   /* NULL: nobody; loaded for ROUTE_SESSION, else by auth_session */
-    bool session_known;        /* auth_session has looked */
+    struct json_value body;  /* an object (ROUTE_BODY_MAY: whatever was sent), or none */
+    struct session *session; /* NULL: nobody; loaded for ROUTE_SESSION, else by auth_session */
+    bool session_known;      /* auth_session has looked */
     struct raum_error error;
 };
 

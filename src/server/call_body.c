@@ -150,7 +150,7 @@ static const char *complaint(struct call *c, const struct call_field *f, struct 
     const char *expected = f->type == CALL_BOOL     ? "boolean"
                            : f->type == CALL_OBJECT ? "record"
                                                     : "string";
-    bool right = f->type == CALL_BOOL ? json_is(v, JSON_TRUE) || json_is(v, JSON_FALSE)
+    bool right = f->type == CALL_BOOL     ? json_is(v, JSON_TRUE) || json_is(v, JSON_FALSE)
                  : f->type == CALL_OBJECT ? json_is(v, JSON_OBJECT)
                                           : json_is(v, JSON_STRING);
     if (!right)
@@ -158,10 +158,12 @@ static const char *complaint(struct call *c, const struct call_field *f, struct 
                             type_name(v));
     if (f->type == CALL_TEXT && json_equals(v, ""))
         return "Too small: expected string to have >=1 characters";
-    const char *text = f->type == CALL_EMAIL ? json_str(v, c->arena) : "";
+    if (f->type == CALL_BOOL || f->type == CALL_OBJECT)
+        return NULL;
+    const char *text = json_str(v, c->arena);
     if (f->type == CALL_EMAIL && (!text || !auth_email(c, text)))
         return "Invalid email address";
-    return NULL;
+    return text ? NULL : "Invalid input"; /* it holds a NUL, which no text of ours may */
 }
 
 int call_check(struct call *c, const struct call_field *fields)
@@ -169,8 +171,7 @@ int call_check(struct call *c, const struct call_field *fields)
     char *all = NULL;
     for (const struct call_field *f = fields; f && f->type != CALL_END; f++) {
         struct json_value v = json_get(c->body, f->name);
-        const char *text =
-            f->optional && json_is(v, JSON_NONE) ? NULL : complaint(c, f, v);
+        const char *text = f->optional && json_is(v, JSON_NONE) ? NULL : complaint(c, f, v);
         if (text)
             all = arena_printf(c->arena, "%s%s[body.%s] %s", all ? all : "", all ? "; " : "",
                                f->name, text);
@@ -190,8 +191,7 @@ int call_body_check(struct call *c)
                                        "Invalid input: expected record, received %s",
                                        type, type));
         return answered(call_failf(c, 400, "VALIDATION_ERROR",
-                                   "[body] Invalid input: expected %s, received %s", object,
-                                   type));
+                                   "[body] Invalid input: expected %s, received %s", object, type));
     }
     if ((flags & ROUTE_BODY_MAY) && c->body.doc && !json_is(c->body, JSON_OBJECT) && under_auth(c))
         return answered(call_failf(c, 400, "VALIDATION_ERROR",

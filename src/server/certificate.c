@@ -67,7 +67,8 @@ bool certificate_name_valid(const char *name)
     if (len == 0 || len > HOST_MAX || name[0] == '-')
         return false;
     for (size_t i = 0; i < len; i++) {
-        bool dot = name[i] == '.', letter = strchr("abcdefghijklmnopqrstuvwxyz0123456789-", name[i]);
+        bool dot = name[i] == '.',
+             letter = strchr("abcdefghijklmnopqrstuvwxyz0123456789-", name[i]);
         if ((!dot && !letter) || (dot && (label == 0 || name[i - 1] == '-')))
             return false;
         label = dot ? 0 : label + 1;
@@ -117,14 +118,14 @@ static bool begin(struct work *w, struct pair *p, const char *subject, int days)
     BIGNUM *big = BN_bin2bn(number, sizeof number, NULL);
     p->key = EVP_EC_gen("P-256");
     p->certificate = X509_new();
-    bool fine = big && p->key && p->certificate && X509_set_version(p->certificate, 2) == 1 &&
-                BN_to_ASN1_INTEGER(big, X509_get_serialNumber(p->certificate)) &&
-                ASN1_TIME_set(X509_getm_notBefore(p->certificate), from) &&
-                ASN1_TIME_adj(X509_getm_notAfter(p->certificate), from, days, 0) &&
-                X509_set_pubkey(p->certificate, p->key) == 1 &&
-                X509_NAME_add_entry_by_txt(X509_get_subject_name(p->certificate), "CN",
-                                           MBSTRING_UTF8, (const unsigned char *)subject, -1, -1,
-                                           0) == 1;
+    bool fine =
+        big && p->key && p->certificate && X509_set_version(p->certificate, 2) == 1 &&
+        BN_to_ASN1_INTEGER(big, X509_get_serialNumber(p->certificate)) &&
+        ASN1_TIME_set(X509_getm_notBefore(p->certificate), from) &&
+        ASN1_TIME_adj(X509_getm_notAfter(p->certificate), from, days, 0) &&
+        X509_set_pubkey(p->certificate, p->key) == 1 &&
+        X509_NAME_add_entry_by_txt(X509_get_subject_name(p->certificate), "CN", MBSTRING_UTF8,
+                                   (const unsigned char *)subject, -1, -1, 0) == 1;
     BN_free(big);
     return fine;
 }
@@ -259,8 +260,8 @@ static int read_authority(struct work *w)
     if (rc == 0) {
         rc = read_bio(w, "authority.key", &secret);
         if (rc == RAUM_ENOT_FOUND) /* devices trust this one: no other takes its place unasked */
-            rc = err_set(w->error, RAUM_ECORRUPT, "the authority in %s has lost its key",
-                         w->folder);
+            rc =
+                err_set(w->error, RAUM_ECORRUPT, "the authority in %s has lost its key", w->folder);
     }
     if (rc == 0) {
         w->authority.certificate = PEM_read_bio_X509(open, NULL, NULL, NULL);
@@ -272,8 +273,7 @@ static int read_authority(struct work *w)
                          "the authority in %s cannot be read, or its key is another's", w->folder);
         }
     } else if (rc != RAUM_ENOT_FOUND && rc != RAUM_ECORRUPT) {
-        err_set(w->error, rc, "cannot read the authority in %s: %s", w->folder,
-                raum_code_text(rc));
+        err_set(w->error, rc, "cannot read the authority in %s: %s", w->folder, raum_code_text(rc));
     }
     BIO_free(open);
     BIO_free(secret);
@@ -314,8 +314,7 @@ int certificate_make(const char *folder, const char *const *names, int count, bo
                      const struct raum_env *env, struct certificate_report *report,
                      struct raum_error *error)
 {
-    struct work w = {
-        .folder = folder, .names = names, .count = count, .env = env, .error = error};
+    struct work w = {.folder = folder, .names = names, .count = count, .env = env, .error = error};
     *report = (struct certificate_report){0};
     if (count < 1 || count > CERTIFICATE_NAMES_MAX)
         return err_set(error, RAUM_EUSAGE, "one to %d names", CERTIFICATE_NAMES_MAX);

@@ -120,8 +120,7 @@ static bool says(struct call *c, const char *name, const char *value)
 int guard_origin(struct call *c, bool login)
 {
     const char *method = c->http->method;
-    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 ||
-        strcmp(method, "OPTIONS") == 0)
+    if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0 || strcmp(method, "OPTIONS") == 0)
         return 0;
     if (http_header(c->http, "Cookie"))
         return check_sender(c);
@@ -192,9 +191,10 @@ static int expose(struct call *c, bool cors)
 {
     struct http_request *q = c->http;
     if (cors)
-        return http_add(q, "Access-Control-Expose-Headers",
-                        "set-auth-token, set-auth-jwt, X-Retry-After, Retry-After, Location, ETag, "
-                        "Upload-Offset, Upload-Length, Upload-Expires, Tus-Resumable, X-Request-Id");
+        return http_add(
+            q, "Access-Control-Expose-Headers",
+            "set-auth-token, set-auth-jwt, X-Retry-After, Retry-After, Location, ETag, "
+            "Upload-Offset, Upload-Length, Upload-Expires, Tus-Resumable, X-Request-Id");
     bool jwt = has_answer_header(q, "set-auth-jwt"), token = has_answer_header(q, "set-auth-token");
     if (!jwt && !token)
         return 0;

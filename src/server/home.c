@@ -22,9 +22,9 @@ int home_path(const char *folder, const char *name, char **out, struct raum_erro
 
 static int io_error(struct raum_error *error, const char *what)
 {
-    int code = errno == ENOSPC                       ? RAUM_EFULL
+    int code = errno == ENOSPC                     ? RAUM_EFULL
                : errno == EACCES || errno == EROFS ? RAUM_EREAD_ONLY
-                                                     : RAUM_EIO;
+                                                   : RAUM_EIO;
     return err_set(error, code, "%s: %s", what, strerrordesc_np(errno));
 }
 

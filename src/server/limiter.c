@@ -7,8 +7,8 @@
 #define WAYS 8
 
 struct entry {
-    uint64_t key; /* 0: free */
-    int64_t last; /* ms of the last one that counted */
+    uint64_t key;  /* 0: free */
+    int64_t last;  /* ms of the last one that counted */
     int64_t until; /* ms; afterwards it is as if it were free */
     int count;
 };

@@ -18,7 +18,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GRACE_MS 9000 /* of the ten seconds that stopping may take */
+#define GRACE_MS 7000 /* of the ten seconds that stopping may take; mail has two */
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
@@ -97,8 +97,7 @@ static int open_parts(struct server *s, struct raum_error *error)
     return rc ? rc : plain_counts_new(&s->counts, error);
 }
 
-int server_open(struct server **out, const struct server_options *options,
-                struct raum_error *error)
+int server_open(struct server **out, const struct server_options *options, struct raum_error *error)
 {
     struct server *s = *out = calloc(1, sizeof *s);
     if (!s)

@@ -138,8 +138,8 @@ bool url_relative(const char *url)
         return false;
     size_t path = strcspn(url, "?#");
     for (size_t i = 0; i + 2 < path; i++)
-        if (url[i] == '%' && (strncasecmp(url + i, "%2f", 3) == 0 ||
-                              strncasecmp(url + i, "%5c", 3) == 0))
+        if (url[i] == '%' &&
+            (strncasecmp(url + i, "%2f", 3) == 0 || strncasecmp(url + i, "%5c", 3) == 0))
             return false;
     return true;
 }
@@ -234,14 +234,14 @@ char *url_add(struct arena *a, const char *url, const char *name, const char *va
     buf_init(&escaped, 3 * URL_MAX);
     url_encode(&escaped, value);
     size_t head = strcspn(url, "#");
+    const char *host, *behind = scheme_of(url, &host) ? host_end(host) : NULL;
+    bool bare = behind && *behind != '/'; /* "https://x" is "https://x/" once it has a query */
     bool query = memchr(url, '?', head) != NULL;
     bool open = query && (url[head - 1] == '?' || url[head - 1] == '&');
+    const char *sign = open ? "" : query ? "&" : bare ? "/?" : "?";
     char *out = escaped.error ? NULL
-                              : arena_printf(a, "%.*s%s%s=%s%s", (int)head, url,
-                                             open    ? ""
-                                             : query ? "&"
-                                                     : "?",
-                                             name, buf_text(&escaped), url + head);
+                              : arena_printf(a, "%.*s%s%s=%s%s", (int)head, url, sign, name,
+                                             buf_text(&escaped), url + head);
     buf_release(&escaped);
     return out;
 }

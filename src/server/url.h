@@ -16,8 +16,8 @@
 char *url_origin(struct arena *a, const char *url);
 /* "host:8443" of the same; NULL as above. */
 char *url_host(struct arena *a, const char *url);
-/* Better Auth's patterns: `*` is any run and `?` any one character; "https://*.example.org" is
- * compared with the origin, "*.example.org" with the host. Addresses made of digits match only
+/* Better Auth's patterns: `*` is any run and `?` any one character; a pattern with a scheme is
+ * compared with the origin, one without with the host. Addresses made of digits match only
  * addresses. */
 bool url_matches(struct arena *a, const char *url, const char *pattern);
 /* A path of our own that no browser takes for another host: "/…", never "//…" or "/\…". */

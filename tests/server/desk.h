@@ -60,8 +60,7 @@ const char *desk_text(const struct reply *r, const char *path);
         struct reply reply_;                                                                       \
         desk_ask(d, method, target, token, json, &reply_);                                         \
         if (reply_.status != (wanted) || strcmp(desk_text(&reply_, "error.code"), code) != 0)      \
-            fail_msg("%s %s %s: %d %s", method, target, json ? (const char *)json : "",            \
-                     reply_.status, buf_text(&reply_.body));                                       \
+            fail_msg("%s %s: %d %s", method, target, reply_.status, buf_text(&reply_.body));       \
         desk_done(&reply_);                                                                        \
     } while (0)
 

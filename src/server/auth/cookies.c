@@ -50,7 +50,8 @@ static bool decode(const char *text, size_t len, char *out, size_t cap)
             isxdigit((unsigned char)text[i + 2])) {
             for (int k = 1; k <= 2; k++) {
                 char d = (char)tolower((unsigned char)text[i + (size_t)k]);
-                code = code * 16 + (unsigned int)(isdigit((unsigned char)d) ? d - '0' : d - 'a' + 10);
+                code =
+                    code * 16 + (unsigned int)(isdigit((unsigned char)d) ? d - '0' : d - 'a' + 10);
             }
             c = (char)code;
             i += 2;

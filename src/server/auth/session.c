@@ -131,7 +131,8 @@ static bool refresh_wanted(struct call *c, const struct session *s)
 {
     char value[COOKIE_VALUE_MAX];
     const char *no = http_param(c->http, "disableRefresh");
-    return s->remember && !(no && *no) && s->expires - SESSION_MS + SESSION_UPDATE_MS <= call_now(c) &&
+    return s->remember && !(no && *no) &&
+           s->expires - SESSION_MS + SESSION_UPDATE_MS <= call_now(c) &&
            !cookie_get(c->server, c->http, COOKIE_FORGET, value);
 }
 

@@ -4,10 +4,10 @@
 
 #include "server/call.h"
 
-#define SESSION_MS INT64_C(604800000)      /* how long one lasts */
-#define SESSION_SHORT_MS INT64_C(86400000) /* … when not to be remembered; never refreshed */
+#define SESSION_MS INT64_C(604800000)       /* how long one lasts */
+#define SESSION_SHORT_MS INT64_C(86400000)  /* … when not to be remembered; never refreshed */
 #define SESSION_UPDATE_MS INT64_C(86400000) /* older than this: refreshed */
-#define SESSION_FRESH_MS INT64_C(86400000) /* younger: may do what needs a fresh one */
+#define SESSION_FRESH_MS INT64_C(86400000)  /* younger: may do what needs a fresh one */
 
 /* Does this head carry a session that we signed? No I/O: for deciding whose body may wait. */
 bool session_signed(const struct server *s, const struct http_request *head);
@@ -15,8 +15,8 @@ bool session_signed(const struct server *s, const struct http_request *head);
  * account is disabled. *over: there is a row, which is over. */
 int session_find(struct call *c, const char *token, struct session **out, bool *over) BASE_CHECK;
 /* Inserts one, within whatever transaction runs; nothing is sent. */
-int session_insert(struct call *c, const char *account, bool remember, struct session **out)
-    BASE_CHECK;
+int session_insert(struct call *c, const char *account, bool remember,
+                   struct session **out) BASE_CHECK;
 /* Better Auth's session object. */
 void session_put(struct json_writer *w, const struct session *s);
 /* The members of Better Auth's user object, without its braces. */

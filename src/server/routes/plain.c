@@ -1,5 +1,5 @@
 #include "server/routes/plain.h"
-#include "server/routes/openapi.h"
+#include "server/routes/page.h"
 #include "server/routes/routes.h"
 #include <inttypes.h>
 #include <pthread.h>
@@ -129,13 +129,15 @@ static int metrics(struct call *c)
 
 static int openapi(struct call *c)
 {
-    return http_reply(c->http, 200, "application/json", openapi_json, openapi_json_len);
+    const struct page_file *f = page_files;
+    while (f->name && strcmp(f->name, "openapi.json") != 0)
+        f++;
+    return f->name ? http_reply(c->http, 200, "application/json", f->data, f->len)
+                   : RAUM_ENOT_FOUND;
 }
 
 const struct route plain_routes[] = {
-    {"GET", "/health", health, 0},
-    {"GET", "/ready", ready, 0},
-    {"GET", "/metrics", metrics, 0},
-    {"GET", "/openapi.json", openapi, 0},
+    {"GET", "/health", health, 0},   {"GET", "/ready", ready, 0},
+    {"GET", "/metrics", metrics, 0}, {"GET", "/openapi.json", openapi, 0},
     {NULL, NULL, NULL, 0},
 };
