@@ -22,14 +22,8 @@
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
-    auth_routes,
-    organization_routes,
-    plain_routes,
-    space_routes,
-    avatar_routes,
-    vault_routes,
-    page_routes,
-    NULL,
+    auth_routes,  organization_routes, space_routes, avatar_routes,
+    vault_routes, plain_routes,        page_routes,  NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -194,8 +188,8 @@ void server_stop(struct server *s)
     if (s->http)
         http_stop(s->http, GRACE_MS);
     mailer_free(s->mailer);
-    pages_free(s->pages);
     plain_counts_free(s->counts);
+    pages_free(s->pages);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);
