@@ -146,6 +146,14 @@ if command -v openssl >/dev/null; then
         >"$out" 2>"$err"
     status=$?; nonzero 'TLS 1.1'
 fi
+# Our own client: with the authority it connects, without it it does not.
+export RAUM_PASSWORD='correct horse'
+is 5 --data "$scratch/hc" register "$url" lena@example.org; says UNREACHABLE
+is 0 --data "$scratch/hc" register "$url" lena@example.org --ca "$ca"
+unset RAUM_PASSWORD
+get --cacert "$ca" -H 'content-type: application/json' "$url/api/auth/sign-in/email" \
+    -d '{"email":"lena@example.org","password":"correct horse"}' -o "$out"
+says lena@example.org
 stop "$pid"
 clean_log "$scratch/h"
 
