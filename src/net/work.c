@@ -151,9 +151,12 @@ void job_arrived(struct evhttp_request *req, void *arg)
     struct http_loop *l = arg;
     struct conn *c = l->passing;
     struct job *j = c ? c->job : NULL;
-    /* Only what the gate let through comes here, and at once. */
-    if (!j || evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)) != c->bev)
-        abort();
+    /* Only what the gate let through comes here, and at once. Anything else would be a request that
+     * evhttp has read out of the leavings of another. */
+    if (!j || evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)) != c->bev) {
+        evhttp_send_error(req, 400, NULL); /* closes */
+        return;
+    }
     struct evbuffer *body = evhttp_request_get_input_buffer(req);
     size_t len = evbuffer_get_length(body);
     j->req = req;
@@ -385,6 +388,8 @@ void job_answer(struct job *j)
     if (c && c->state == CONN_WAIT) {
         bool stopping = atomic_load_explicit(&s->stopping, memory_order_relaxed);
         size_t len = q->answer.len;
+        if ((len > COPY_MAX || q->stream) && s->o.credentials)
+            c->credentials = s->o.credentials(s->o.arg, q);
         put_answer(q, req);
         j->req = NULL;
         c->job = NULL;
@@ -396,8 +401,6 @@ void job_answer(struct job *j)
         }
         if (stopping)
             evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close");
-        if (len > COPY_MAX && s->o.credentials)
-            c->credentials = s->o.credentials(s->o.arg, q);
         conn_move(c, CONN_WRITE,
                   j->loop->now + s->o.request_ms + (int64_t)(len / DRAIN_BYTES_A_MS));
         c->started = j->loop->now;

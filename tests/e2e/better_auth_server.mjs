@@ -1,7 +1,9 @@
 // A real Better Auth server, configured as `raum serve` behaves: the other side of every comparison.
-//   node better_auth_server.mjs --mail DIR [--database FILE] [--port N]
+//   node better_auth_server.mjs --mail DIR [--database FILE] [--port N] [--base URL]
 //                               [--tls-cert F --tls-key F] [--limits]
-// Prints `listening on URL`. Each mail is a file in DIR. Ends with SIGTERM.
+// Prints `listening on URL`. Each mail is a file in DIR. --base: the address that people know, when
+// it stands behind another server. GET /counts tells how often each path was asked for. Ends with
+// SIGTERM.
 import { betterAuth } from 'better-auth';
 import { getMigrations } from 'better-auth/db/migration';
 import { toNodeHandler } from 'better-auth/node';
@@ -19,6 +21,7 @@ const { values: options } = parseArgs({
     mail: { type: 'string' },
     database: { type: 'string', default: ':memory:' },
     port: { type: 'string', default: '0' },
+    base: { type: 'string' },
     'tls-cert': { type: 'string' },
     'tls-key': { type: 'string' },
     limits: { type: 'boolean', default: false },
@@ -34,12 +37,13 @@ function writeMail(to, subject, url) {
   renameSync(part, join(options.mail, name));
 }
 
-function configure(origin) {
+function configure(own) {
+  const origin = options.base ?? own;
   return {
     baseURL: origin,
     secret: 'a secret of the test, and of nothing else',
     database: new DatabaseSync(options.database),
-    trustedOrigins: [trustedOrigin],
+    trustedOrigins: [trustedOrigin, own],
     rateLimit: { enabled: options.limits },
     telemetry: { enabled: false },
     logger: { disabled: true },
@@ -69,7 +73,13 @@ const tls = options['tls-cert'] && {
   cert: readFileSync(options['tls-cert']),
   key: readFileSync(options['tls-key']),
 };
-const listener = (request, response) => handle(request, response);
+const counts = {};
+function listener(request, response) {
+  const path = request.url.split('?')[0];
+  if (path === '/counts') return response.end(JSON.stringify(counts));
+  counts[path] = (counts[path] ?? 0) + 1;
+  return handle(request, response);
+}
 const server = tls ? https.createServer(tls, listener) : http.createServer(listener);
 server.listen(Number(options.port), '127.0.0.1', async () => {
   const origin = `${tls ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;

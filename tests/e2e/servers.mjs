@@ -1,6 +1,7 @@
 // Starts the two servers that are compared, each in a fresh scratch directory, and ends them.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -76,22 +77,35 @@ async function start(program, args, scratch, mail) {
 
 const tlsArgs = (tls) => (tls ? ['--tls-cert', tls.cert, '--tls-key', tls.key] : []);
 
-/** options: {tls?: {cert, key}, limits?: bool} */
-export function startReal({ tls, limits = false } = {}) {
-  const scratch = mkdtempSync(join(tmpdir(), 'better-auth-'));
-  const mail = join(scratch, 'mail');
-  mkdirSync(mail);
-  return start(process.execPath, ['--no-warnings', join(here, 'better_auth_server.mjs'),
-    '--mail', mail, '--database', join(scratch, 'auth.db'), ...tlsArgs(tls),
-    ...(limits ? ['--limits'] : [])], scratch, mail);
+/** A port that is free now. */
+export function freePort() {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
+  });
 }
 
-/** options: the same, and {program, database?: URL, auth?: URL} */
-export function startRaum({ program, tls, limits = false, database, auth }) {
+/** options: {tls?: {cert, key}, limits?: bool, base?: URL, port?, folder?: kept afterwards} */
+export function startReal({ tls, limits = false, base, port = 0, folder } = {}) {
+  const scratch = mkdtempSync(join(tmpdir(), 'better-auth-'));
+  const mail = join(folder ?? scratch, 'mail');
+  mkdirSync(mail, { recursive: true });
+  return start(process.execPath, ['--no-warnings', join(here, 'better_auth_server.mjs'),
+    '--mail', mail, '--database', join(folder ?? scratch, 'auth.db'), '--port', String(port),
+    ...tlsArgs(tls), ...(base ? ['--base', base] : []), ...(limits ? ['--limits'] : [])],
+  scratch, mail);
+}
+
+/** options: {program, tls?, limits?, port?, database?: URL, auth?: URL} */
+export function startRaum({ program, tls, limits = false, port = 0, database, auth }) {
   const scratch = mkdtempSync(join(tmpdir(), 'raum-'));
   const data = join(scratch, 'data');
   mkdirSync(join(data, 'server', 'outbox'), { recursive: true, mode: 0o700 });
-  return start(program, ['serve', '--data', data, '--listen', '127.0.0.1:0',
+  return start(program, ['serve', '--data', data, '--listen', `127.0.0.1:${port}`,
     '--trusted', trustedOrigin, ...tlsArgs(tls), ...(limits ? [] : ['--no-limits']),
     ...(database ? ['--database', database] : []), ...(auth ? ['--auth', auth] : [])],
   scratch, join(data, 'server', 'outbox'));

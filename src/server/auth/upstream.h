@@ -14,8 +14,9 @@
 
 #include "server/call.h"
 
-#define UPSTREAM_FRESH_MS 4000 /* from the beginning of the load */
-#define UPSTREAM_LOAD_MS 4000  /* how long a load may take in all; a slower server counts as none */
+#define UPSTREAM_FRESH_MS 4000  /* from the beginning of the load */
+#define UPSTREAM_LOAD_MS 4000   /* how long a load may take in all; a slower server counts as none \
+                                 */
 #define UPSTREAM_SPACES_MAX 100 /* organizations of one account; more are left out */
 
 struct upstream;
@@ -36,7 +37,8 @@ int upstream_pass(struct call *c) BASE_CHECK;
 /* Sets user.image there, as the caller (NULL: none). UNREACHABLE, NOT_ALLOWED. */
 int upstream_set_image(struct call *c, const char *url) BASE_CHECK;
 /* Makes an organization there, as the caller, who becomes its owner; its id lies in the call's
- * arena. `local_id` is kept in its metadata. EXISTS: the slug is taken. UNREACHABLE, NOT_ALLOWED. */
+ * arena. `local_id` is kept in its metadata. EXISTS: the slug is taken. UNREACHABLE, NOT_ALLOWED.
+ */
 int upstream_make_space(struct call *c, const char *name, const char *slug, const char *type,
                         const char *local_id, const char **id) BASE_CHECK;
 

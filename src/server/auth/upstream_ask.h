@@ -23,7 +23,8 @@ struct ask {
     int timeout_ms;
     bool whole; /* with all headers of the call, as a proxy; else only who asks, and our Origin */
 };
-/* 0 with whatever status came; UNREACHABLE, TOO_LARGE. `answer` is released by the caller in any case. */
+/* 0 with whatever status came; UNREACHABLE, TOO_LARGE. `answer` is released by the caller in any
+ * case. */
 int asker_run(struct asker *a, struct call *c, const struct ask *q,
               struct client_answer *answer) BASE_CHECK;
 /* The call's own request as `q`, to be passed on. */

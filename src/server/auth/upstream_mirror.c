@@ -8,8 +8,8 @@
 static int write_account(struct call *c, const struct session *s)
 {
     int rc = sql_run(c->sql, &c->error,
-                     "UPDATE accounts SET email = 'gone:' || id WHERE email = ?1 AND id <> ?2", "ss",
-                     s->email, s->account);
+                     "UPDATE accounts SET email = 'gone:' || id WHERE email = ?1 AND id <> ?2",
+                     "ss", s->email, s->account);
     if (rc)
         return rc;
     return sql_run(c->sql, &c->error,
