@@ -87,6 +87,8 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     if (info->n_deleted == 0)
         return;
     conn_count(c);
+    if (c->state == CONN_WRITE)
+        c->started = c->loop->now; /* it reads */
     if (c->stream)
         atomic_store_explicit(&c->stream->unsent, evbuffer_get_length(output),
                               memory_order_relaxed);
@@ -466,11 +468,13 @@ static void expire(struct conn *c)
 void conn_deadlines(struct http_loop *l)
 {
     static const enum conn_state all[] = {CONN_HEAD, CONN_BODY, CONN_WAIT, CONN_WRITE, CONN_LINGER};
+    struct http_server *s = l->server;
     struct conn *c, *next;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (c = TAILQ_FIRST(&l->lists[all[i]]); c; c = next) {
             next = TAILQ_NEXT(c, place);
-            if (c->deadline <= l->now)
+            bool stalled = c->state == CONN_WRITE && c->started + s->o.request_ms <= l->now;
+            if (c->deadline <= l->now || stalled)
                 expire(c);
         }
     /* All idle ones wait equally long: the first is the oldest. */

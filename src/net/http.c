@@ -236,6 +236,8 @@ static void drain_queues(struct http_loop *l)
         struct job *next = order->next;
         job_answer(order);
         order = next;
+        if (atomic_exchange_explicit(&l->evict, false, memory_order_relaxed))
+            conn_evict(l);
     }
     while (dirty) {
         struct http_stream *next = dirty->next;

@@ -7,8 +7,8 @@
 
 #define SECRET_A "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
 #define SECRET_B "ICEiIyQlJicoKSorLC0uLzAxMjM0NTY3ODk6Ozw9Pj8"
-#define RECORD_A SECRET_A SECRET_A
-#define RECORD_B SECRET_B SECRET_B
+#define RECORD_A SECRET_A "A" SECRET_B "A" "AQID" "BAUG" /* 72 bytes, as a device makes them */
+#define RECORD_B SECRET_B "A" SECRET_A "A" "AQID" "BAUG"
 #define AT "2026-11-23T04:57:38.073Z"
 #define PHRASE                                                                                     \
     "{\"salt\":\"AAECAwQFBgcICQoLDA0ODw\",\"wrapped\":\"" RECORD_A "\",\"recovery\":\"" RECORD_B   \

@@ -2,6 +2,7 @@
 #include "base/utf8.h"
 #include "server/auth/auth.h"
 #include "server/auth/cookies.h"
+#include "server/auth/upstream.h"
 #include <string.h>
 
 #define AGENT_MAX 512 /* bytes of User-Agent that are kept */
@@ -157,7 +158,7 @@ int auth_session(struct call *c)
     if (c->session_known)
         return 0;
     c->session_known = true;
-    return own_session(c);
+    return c->server->upstream ? upstream_session(c) : own_session(c);
 }
 
 int auth_send_session(struct call *c, const struct session *s)
