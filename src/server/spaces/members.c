@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "server/auth/auth.h"
 #include "server/spaces/check.h"
 #include "server/spaces/organization.h"
