@@ -244,8 +244,8 @@ async function addresses(t, { ben }) {
   await t.exchange('change-email: after it', ben, () => ben.client.getSession());
   await t.exchange('change-email: sign-in with the old one', x, () =>
     x.signIn({ email: 'ben@example.test', password: ben.password }));
-  await ben.client.changeEmail({ newEmail: 'ben@example.test', callbackURL: '/back' });
-  const back = new URL(await t.mail(ben, /verify-email.*back/));
+  await ben.client.changeEmail({ newEmail: 'ben@example.test', callbackURL: '/returned' });
+  const back = new URL(await t.mail(ben, /verify-email.*returned/));
   await ben.raw('GET', back.pathname.replace('/api/auth', '') + back.search);
 }
 
