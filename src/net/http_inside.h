@@ -124,7 +124,8 @@ struct http_server {
     pthread_mutex_t lock; /* of the queue and the states below */
     pthread_cond_t wanted, changed;
     struct job *first, **last;
-    int queued, waiting, started, failed, quiet;
+    atomic_int queued; /* read without the lock, too */
+    int waiting, started, failed, quiet;
     bool closed;
     struct raum_error why;
 

@@ -93,6 +93,7 @@ static void test_old_version(void **state)
     char *text = kit_read(fd, 500, NULL, &closed);
     assert_non_null(strstr(text, "\r\n\r\ndata: 1\n\n"));
     assert_true(closed);
+    wait_closed(2);
     http_stream_unref(s);
     free(text);
     close(fd);
@@ -165,6 +166,7 @@ static void test_talking_reader(void **state)
     struct http_stats stats;
     static char junk[65536];
     (void)state;
+    kit_streams_closed = 0;
     int fd = open_stream(&s, "1.1");
     kit_sleep(50);
     for (int i = 0; i < 100; i++)
@@ -176,6 +178,7 @@ static void test_talking_reader(void **state)
     char *text = kit_read(fd, 200, NULL, NULL);
     assert_non_null(strstr(text, "still here"));
     http_stream_close(s);
+    wait_closed(1);
     http_stream_unref(s);
     free(text);
     close(fd);
