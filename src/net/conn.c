@@ -6,6 +6,7 @@
 
 #define LINGER_MS 2000
 #define REFUSED_LINES_MAX 20 /* a second */
+#define GREETINGS_MAX 1000   /* a handshake that is not finished takes 48 KB, a later one 17 */
 
 void conn_move(struct conn *c, enum conn_state state, int64_t deadline)
 {
@@ -77,6 +78,8 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
             evbuffer_drain(input, len);
         }
     }
+    c->loop->greetings -= c->greeting;
+    c->greeting = false;
     conn_count(c);
     conn_ready(c);
 }
@@ -126,6 +129,7 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
         TAILQ_REMOVE(&l->ready, c, ready);
     if (l->passing == c)
         l->passing = NULL;
+    l->greetings -= c->greeting;
     atomic_fetch_sub(&l->server->open, 1);
     evbuffer_free(c->in);
     free(c);
@@ -406,6 +410,17 @@ static void gate_head(struct conn *c)
     }
 }
 
+/* Room for one more handshake: the one that has taken longest gives way. */
+static void close_oldest_greeting(struct http_loop *l)
+{
+    struct conn *c;
+    TAILQ_FOREACH(c, &l->lists[CONN_HEAD], place)
+    if (c->greeting) {
+        conn_close(c);
+        return;
+    }
+}
+
 /* The first turn of a connection: evhttp has made its own half of it by now. */
 static bool adopt(struct conn *c)
 {
@@ -423,6 +438,12 @@ static bool adopt(struct conn *c)
         atomic_fetch_add_explicit(&l->server->refused, 1, memory_order_relaxed);
         conn_close(c);
         return false;
+    }
+    if (l->server->tls) {
+        if (l->greetings >= GREETINGS_MAX)
+            close_oldest_greeting(l);
+        c->greeting = true;
+        l->greetings++;
     }
     return true;
 }

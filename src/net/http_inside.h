@@ -70,7 +70,7 @@ struct conn {
     struct head_scan scan;
     struct head_chunks chunks;
     uint8_t state;
-    bool is_ready, passing, chunked, credentials, overrun;
+    bool is_ready, passing, chunked, credentials, overrun, greeting;
 };
 TAILQ_HEAD(conn_list, conn);
 
@@ -99,6 +99,7 @@ struct http_loop {
     int64_t now; /* ms, monotonic, of this turn */
     uint64_t seed;
     struct conn_list lists[CONN_STATES], ready;
+    int greetings; /* connections over TLS that have not sent a word yet */
     struct conn *passing;
     struct job *batch, **batch_end; /* for the workers, at the end of the turn */
     int batch_count;

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -477,6 +478,44 @@ static void test_idle_connections(void **state)
     http_stop(s, 5000);
 }
 
+/* No descriptor is left for the next connection: the server waits without burning time, and goes
+ * on when there are some again. */
+static void test_descriptors(void **state)
+{
+    struct rlimit limit, low;
+    int fds[60], reports[2];
+    (void)state;
+    assert_int_equal(pipe(reports), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    pid_t child = fork(); /* with the old limit */
+    if (child == 0) {
+        int made = 0;
+        for (; made < 60; made++) {
+            fds[made] = kit_connect(port);
+            kit_say(fds[made], "GET");
+        }
+        kit_sleep(300);
+        (void)!write(reports[1], &made, sizeof made);
+        _exit(0);
+    }
+    low = limit;
+    low.rlim_cur = (rlim_t)dup(0) + 20;
+    close((int)low.rlim_cur - 20);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    clock_t before = clock();
+    int made = 0;
+    assert_int_equal(read(reports[0], &made, sizeof made), sizeof made);
+    assert_int_equal(made, 60);
+    if (PLAIN)
+        assert_true(clock() - before < CLOCKS_PER_SEC / 10);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    kit_sleep(200);
+    still_alive();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    close(reports[0]);
+    close(reports[1]);
+}
+
 int main(void)
 {
     /* The connections first, while memory is fresh: what they cost is measured. */
@@ -492,6 +531,7 @@ int main(void)
         cmocka_unit_test(test_slow_readers),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_descriptors),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
