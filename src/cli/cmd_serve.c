@@ -278,7 +278,7 @@ const struct cli_command cmd_serve[] = {
      serve_certificate, false},
     {"serve admin",
      "accounts|disable EMAIL|enable EMAIL|reset-link EMAIL|sessions EMAIL|end-session ID|spaces|"
-     "tier SLUG TIER|stats",
+     "tier SLUG TIER|stats|import-better-auth FILE",
      1, 3, "what the host of a server may do", admin_option,
      "raum serve admin accounts\n"
      "raum serve admin reset-link anna@example.org --origin https://raum.example",

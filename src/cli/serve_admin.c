@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "cli/cmd_serve.h"
+#include "server/store/betterauth.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -142,11 +143,28 @@ struct number {
     int64_t value;
 };
 
+static void put_numbers(struct cli *cli, const struct number *all, int count)
+{
+    struct json_writer w;
+    struct buf b;
+    buf_init(&b, 1 << 16);
+    json_begin(&w, &b);
+    json_open_object(&w);
+    for (int i = 0; i < count; i++) {
+        json_put_key(&w, all[i].key);
+        json_put_int(&w, all[i].value);
+        if (!cli->json)
+            out_pair(&cli->out, all[i].title, "%lld", (long long)all[i].value);
+    }
+    json_close_object(&w);
+    if (cli->json)
+        out_json(&cli->out, &b);
+    buf_release(&b);
+}
+
 static int stats(struct admin *x)
 {
     struct admin_stats s;
-    struct json_writer w;
-    struct buf b;
     int rc = admin_stats(x->sql, x->now, &s, &x->cli->error);
     if (rc)
         return rc;
@@ -161,19 +179,7 @@ static int stats(struct admin *x)
         {"members", tr("members"), s.members},
         {"invitations", tr("open invitations"), s.invitations},
     };
-    buf_init(&b, 1 << 16);
-    json_begin(&w, &b);
-    json_open_object(&w);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        json_put_key(&w, all[i].key);
-        json_put_int(&w, all[i].value);
-        if (!x->cli->json)
-            out_pair(&x->cli->out, all[i].title, "%lld", (long long)all[i].value);
-    }
-    json_close_object(&w);
-    if (x->cli->json)
-        out_json(&x->cli->out, &b);
-    buf_release(&b);
+    put_numbers(x->cli, all, (int)(sizeof all / sizeof *all));
     return 0;
 }
 
@@ -218,6 +224,30 @@ static int reset_link(struct admin *x)
     return 0;
 }
 
+static int import_better_auth(struct admin *x)
+{
+    struct betterauth_report r;
+    int rc = betterauth_import(x->sql, x->words[0], raum_env_native(), &r, &x->cli->error);
+    if (rc == 0) {
+        const struct number all[] = {
+            {"accounts", tr("accounts"), r.accounts},
+            {"passwords", tr("passwords"), r.passwords},
+            {"spaces", tr("spaces"), r.spaces},
+            {"personal", tr("of them personal"), r.personal},
+            {"members", tr("members"), r.members},
+            {"invitations", tr("open invitations"), r.invitations},
+            {"present", tr("here already"), r.present},
+            {"orphans", tr("of nobody, left out"), r.orphans},
+            {"changed", tr("taken over otherwise"), r.changed},
+        };
+        put_numbers(x->cli, all, (int)(sizeof all / sizeof *all));
+        if (r.notes.len)
+            cli_note(x->cli, "%s", buf_text(&r.notes));
+    }
+    betterauth_report_release(&r);
+    return rc;
+}
+
 static const struct {
     const char *name;
     int words;
@@ -226,6 +256,7 @@ static const struct {
     {"accounts", 0, accounts},       {"disable", 1, disable}, {"enable", 1, enable},
     {"reset-link", 1, reset_link},   {"sessions", 1, sessions}, {"end-session", 1, end_session},
     {"spaces", 0, spaces},           {"tier", 2, tier},       {"stats", 0, stats},
+    {"import-better-auth", 1, import_better_auth},
 };
 
 /* ---- the database ---- */

@@ -60,10 +60,13 @@ static int set_image(struct call *c, const char *url)
                    "sis", url, call_now(c), c->session->account);
 }
 
-/* The old picture's row goes with its address. */
+/* The old picture's row goes with its address. With --auth the foreign server is told first: if it
+ * cannot be, nothing has changed here, and the device tries again. */
 static int store(struct call *c, const char *id, const char *url)
 {
-    int rc = sql_begin(c->sql, &c->error);
+    int rc = c->server->upstream ? upstream_set_image(c, url) : 0;
+    if (rc == 0)
+        rc = sql_begin(c->sql, &c->error);
     if (rc)
         return rc;
     rc = sql_run(c->sql, &c->error, "DELETE FROM avatars WHERE account = ?1", "s",
