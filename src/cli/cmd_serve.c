@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:7117"
 #define TRUSTED_MAX 64
 #define SECRET_FILE_MAX 4096
+#define SWEEP_SECONDS 3600
 
 int serve_folder(struct cli *cli, char **out)
 {
@@ -116,7 +118,7 @@ static int read_trusted(struct cli *cli, const char *out[TRUSTED_MAX + 1])
     return 0;
 }
 
-/* Blocked before any thread is born, so that only serve_wait gets them. */
+/* Blocked before any thread is born, so that only wait_for_end gets them. */
 static void end_signals(sigset_t *set)
 {
     sigemptyset(set);
@@ -125,14 +127,26 @@ static void end_signals(sigset_t *set)
     sigaddset(set, SIGHUP);
 }
 
-/* Until somebody ends us; a second signal then ends us the hard way (main.c). */
-static void wait_for_end(struct net_log *log)
+static void sweep(struct server *server, struct net_log *log)
 {
+    struct raum_error error = {0};
+    int rc = server_sweep(server, &error);
+    if (rc)
+        NET_LOG(log, LOG_WARNING, "sweep failed", {"code", raum_code_name(rc), 0},
+                {"text", error.text, 0});
+}
+
+/* Until somebody ends us; a second signal then ends us the hard way (main.c). */
+static void wait_for_end(struct server *server, struct net_log *log)
+{
+    const struct timespec hour = {.tv_sec = SWEEP_SECONDS};
     sigset_t set;
-    int number = 0;
+    int number;
     end_signals(&set);
-    while (sigwait(&set, &number) != 0)
-        continue;
+    do {
+        sweep(server, log);
+        number = sigtimedwait(&set, NULL, &hour);
+    } while (number < 0);
     cli_stop = 1;
     NET_LOG(log, LOG_INFO, "stopping", {"signal", NULL, number});
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -156,7 +170,7 @@ static int serve(struct cli *cli, struct server_options *o)
     int rc = server_start(&server, o, &cli->error);
     if (rc == 0) {
         put_address(cli->out.file, o, server_port(server));
-        wait_for_end(o->log);
+        wait_for_end(server, o->log);
         server_stop(server);
     } else {
         pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -245,6 +259,12 @@ static const struct cli_option certificate_option[] = {
     {0},
 };
 
+static const struct cli_option admin_option[] = {
+    {"--database", "URL", "postgres://… instead of a file in the data directory"},
+    {"--origin", "URL", "the address people use, if a proxy stands in front"},
+    {0},
+};
+
 const struct cli_command cmd_serve[] = {
     {"serve", "", 0, 0, "a home for people and their spaces: the server", serve_option,
      "raum serve\n"
@@ -256,5 +276,12 @@ const struct cli_command cmd_serve[] = {
      "raum serve certificate raum.local 192.168.1.5\n"
      "raum serve certificate raum.fritz.box --json",
      serve_certificate, false},
+    {"serve admin",
+     "accounts|disable EMAIL|enable EMAIL|reset-link EMAIL|sessions EMAIL|end-session ID|spaces|"
+     "tier SLUG TIER|stats|import-better-auth FILE",
+     1, 3, "what the host of a server may do", admin_option,
+     "raum serve admin accounts\n"
+     "raum serve admin reset-link anna@example.org --origin https://raum.example",
+     serve_admin, false},
     {0},
 };

@@ -6,6 +6,7 @@
 
 #define LINGER_MS 2000
 #define REFUSED_LINES_MAX 20 /* a second */
+#define GREETINGS_MAX 1000   /* a handshake that is not finished takes 48 KB, a later one 17 */
 
 void conn_move(struct conn *c, enum conn_state state, int64_t deadline)
 {
@@ -77,6 +78,8 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
             evbuffer_drain(input, len);
         }
     }
+    c->loop->greetings -= c->greeting;
+    c->greeting = false;
     conn_count(c);
     conn_ready(c);
 }
@@ -87,6 +90,8 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     if (info->n_deleted == 0)
         return;
     conn_count(c);
+    if (c->state == CONN_WRITE)
+        c->started = c->loop->now; /* it reads */
     if (c->stream)
         atomic_store_explicit(&c->stream->unsent, evbuffer_get_length(output),
                               memory_order_relaxed);
@@ -124,6 +129,7 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
         TAILQ_REMOVE(&l->ready, c, ready);
     if (l->passing == c)
         l->passing = NULL;
+    l->greetings -= c->greeting;
     atomic_fetch_sub(&l->server->open, 1);
     evbuffer_free(c->in);
     free(c);
@@ -404,6 +410,17 @@ static void gate_head(struct conn *c)
     }
 }
 
+/* Room for one more handshake: the one that has taken longest gives way. */
+static void close_oldest_greeting(struct http_loop *l)
+{
+    struct conn *c;
+    TAILQ_FOREACH(c, &l->lists[CONN_HEAD], place)
+    if (c->greeting) {
+        conn_close(c);
+        return;
+    }
+}
+
 /* The first turn of a connection: evhttp has made its own half of it by now. */
 static bool adopt(struct conn *c)
 {
@@ -421,6 +438,12 @@ static bool adopt(struct conn *c)
         atomic_fetch_add_explicit(&l->server->refused, 1, memory_order_relaxed);
         conn_close(c);
         return false;
+    }
+    if (l->server->tls) {
+        if (l->greetings >= GREETINGS_MAX)
+            close_oldest_greeting(l);
+        c->greeting = true;
+        l->greetings++;
     }
     return true;
 }
@@ -466,11 +489,13 @@ static void expire(struct conn *c)
 void conn_deadlines(struct http_loop *l)
 {
     static const enum conn_state all[] = {CONN_HEAD, CONN_BODY, CONN_WAIT, CONN_WRITE, CONN_LINGER};
+    struct http_server *s = l->server;
     struct conn *c, *next;
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         for (c = TAILQ_FIRST(&l->lists[all[i]]); c; c = next) {
             next = TAILQ_NEXT(c, place);
-            if (c->deadline <= l->now)
+            bool stalled = c->state == CONN_WRITE && c->started + s->o.request_ms <= l->now;
+            if (c->deadline <= l->now || stalled)
                 expire(c);
         }
     /* All idle ones wait equally long: the first is the oldest. */

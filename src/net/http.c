@@ -236,6 +236,8 @@ static void drain_queues(struct http_loop *l)
         struct job *next = order->next;
         job_answer(order);
         order = next;
+        if (atomic_exchange_explicit(&l->evict, false, memory_order_relaxed))
+            conn_evict(l);
     }
     while (dirty) {
         struct http_stream *next = dirty->next;
@@ -428,12 +430,21 @@ static void fill_defaults(struct http_options *o)
     o->body_max = o->body_max ? o->body_max : (size_t)1 << 20;
     o->header_max = o->header_max ? o->header_max : 16384;
     o->buffered_max = o->buffered_max ? o->buffered_max : (size_t)48 << 20;
-    o->connections_max = o->connections_max ? o->connections_max : 20000;
+    if (!o->connections_max)
+        o->connections_max = o->tls_cert ? 4000 : 20000;
     o->queue_max = o->queue_max ? o->queue_max : 1024;
     o->header_ms = o->header_ms ? o->header_ms : 10000;
     o->request_ms = o->request_ms ? o->request_ms : 30000;
     o->idle_ms = o->idle_ms ? o->idle_ms : 60000;
     o->stream_max = o->stream_max ? o->stream_max : 256 * 1024;
+}
+
+/* What libevent has to say, a server hears as return values; its standard error is not libevent's.
+ */
+static void say_nothing(int severity, const char *text)
+{
+    (void)severity;
+    (void)text;
 }
 
 static void raise_descriptors(void)
@@ -540,6 +551,7 @@ int http_start(struct http_server **out, const struct http_options *options,
     if (result == 0 && (s->o.tls_cert || s->o.tls_key))
         result = tls_open(&s->tls, s->o.tls_cert, s->o.tls_key, error);
     raise_descriptors();
+    event_set_log_callback(say_nothing);
     if (result == 0)
         result = listen_on(s, error);
     for (int i = 0; i < s->o.loops && result == 0; i++)

@@ -78,7 +78,7 @@ struct http_options {
     size_t body_max;        /* 0: 1 MiB; more is 413 */
     size_t header_max;      /* 0: 16 KiB; more is 431 */
     size_t buffered_max;    /* 0: 48 MiB of bodies and headers over all connections */
-    int connections_max;    /* 0: 20,000; more are closed at once */
+    int connections_max;    /* 0: 20,000, 4,000 over TLS; more are closed at once */
     int queue_max;          /* 0: 1,024 requests waiting for a worker; more get 503 + Retry-After */
     int header_ms, request_ms, idle_ms; /* 0: 10 s for the head, 30 s in all, 60 s of keep-alive */
     size_t stream_max;      /* 0: 256 KiB unread by a stream's reader, then it is closed */

@@ -13,6 +13,8 @@
 #define DRAIN_BYTES_A_MS 16 /* the slowest reader that is waited for */
 #define LOG_PATH_MAX 256
 #define LOG_PART_MAX 20
+#define BUSY "{\"error\":{\"code\":\"BUSY\",\"message\":\"too much to do; try again\"}}"
+#define NO_ANSWER "{\"error\":{\"code\":\"INTERNAL\",\"message\":\"no answer\"}}"
 
 struct job *job_new(struct http_loop *l)
 {
@@ -123,13 +125,18 @@ static bool take_body(struct job *j, struct evbuffer *from, size_t len)
     return true;
 }
 
+static void answer_instead(struct http_request *q, int status, const char *text)
+{
+    buf_release(&q->answer);
+    q->out_count = 0;
+    if (http_reply(q, status, "application/json", text, strlen(text)) < 0 ||
+        (status == 503 && http_add(q, "Retry-After", "1") < 0))
+        q->status = status;
+}
+
 static void answer_busy(struct job *j)
 {
-    static const char text[] = "{\"error\":{\"code\":\"BUSY\",\"message\":\"too many requests are "
-                               "waiting\"}}";
-    if (http_add(&j->q, "Retry-After", "1") < 0 ||
-        http_reply(&j->q, 503, "application/json", text, sizeof text - 1) < 0)
-        j->q.status = 503;
+    answer_instead(&j->q, 503, BUSY);
     atomic_fetch_add_explicit(&j->q.server->refused, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&j->q.server->classes[5], 1, memory_order_relaxed);
     job_answer(j);
@@ -215,17 +222,24 @@ static void log_request(struct http_server *s, struct job *j)
             {"bytes", NULL, (int64_t)q->answer.len}, {"peer", q->peer, 0});
 }
 
+/* An answer is memory too. Small ones always find room, large ones not beyond the limit. */
+static void count_answer(struct http_server *s, struct job *j)
+{
+    size_t total = atomic_load_explicit(&s->buffered, memory_order_relaxed);
+    if (j->q.answer.len > COPY_MAX * 4 &&
+        total + j->q.answer.len > s->o.buffered_max + s->o.buffered_max / 8)
+        answer_instead(&j->q, 503, BUSY);
+    j->answered = j->q.answer.len;
+    atomic_fetch_add_explicit(&s->buffered, j->answered, memory_order_relaxed);
+}
+
 static void run(struct http_server *s, struct job *j, void *state)
 {
     struct http_request *q = &j->q;
     s->o.handle(s->o.arg, state, q);
-    if (q->status < 200 || q->status > 599 || q->answer.error) {
-        static const char text[] = "{\"error\":{\"code\":\"INTERNAL\",\"message\":\"no answer\"}}";
-        buf_release(&q->answer);
-        q->out_count = 0;
-        if (http_reply(q, 500, "application/json", text, sizeof text - 1) < 0)
-            q->status = 500;
-    }
+    if (q->status < 200 || q->status > 599 || q->answer.error)
+        answer_instead(q, 500, NO_ANSWER);
+    count_answer(s, j);
     atomic_fetch_add_explicit(&s->requests, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&s->classes[q->status / 100], 1, memory_order_relaxed);
     log_request(s, j);
@@ -336,6 +350,7 @@ void job_answer(struct job *j)
     struct http_server *s = j->loop->server;
     struct http_request *q = &j->q;
     struct evhttp_request *req = j->req;
+    atomic_fetch_sub_explicit(&s->buffered, j->answered, memory_order_relaxed);
     if (q->stream && strcmp(q->method, "HEAD") == 0) { /* its head is all there is */
         stream_gone(q->stream);
         q->stream = NULL;
@@ -358,6 +373,7 @@ void job_answer(struct job *j)
             c->credentials = s->o.credentials(s->o.arg, q);
         conn_move(c, CONN_WRITE,
                   j->loop->now + s->o.request_ms + (int64_t)(len / DRAIN_BYTES_A_MS));
+        c->started = j->loop->now;
         evhttp_request_set_on_complete_cb(req, on_complete, c);
         evhttp_send_reply(req, q->status, http_status_text(q->status), NULL);
         /* What comes now waits in the socket: a half-closed one gets its answer, and who does not

@@ -4,6 +4,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/jwt.h"
 #include "server/auth/session.h"
+#include "server/auth/upstream.h"
 #include "server/call.h"
 #include "server/home.h"
 #include "server/limiter.h"
@@ -86,6 +87,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = mailer_new(&s->mailer, o, o->log, error);
     if (rc == 0)
         rc = auth_keys_new(&s->keys, s->env, error);
+    if (rc == 0 && o->auth)
+        rc = upstream_new(&s->upstream, o->auth, o->log, s->env, error);
     if (rc == 0)
         rc = pages_new(&s->pages, o->files, error);
     return rc ? rc : plain_counts_new(&s->counts, error);
@@ -132,7 +135,8 @@ static void handle(void *arg, void *state, struct http_request *q)
 
 static bool has_credentials(void *arg, const struct http_request *head)
 {
-    return session_signed(arg, head);
+    const struct server *s = arg;
+    return s->upstream ? upstream_known(s->upstream, head) : session_signed(s, head);
 }
 
 static int listen_on(struct server *s, struct raum_error *error)
@@ -190,6 +194,7 @@ void server_stop(struct server *s)
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
     pages_free(s->pages);
+    upstream_free(s->upstream);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);
