@@ -341,7 +341,7 @@ static void members(void **state)
     house_refused(&h, &bob, "POST", "update-member-role", house_text(&h, fmt, b, "admin, owner", s),
                   403, "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
     SAME(house_post(&h, &ann, "update-member-role", house_text(&h, fmt, c, "king", s), 400),
-         "{\"message\":\"ROLE_NOT_FOUND: king\",\"code\":\"ROLE_NOT_FOUND\"}");
+         "{\"code\":\"ROLE_NOT_FOUND\",\"message\":\"ROLE_NOT_FOUND: king\"}");
     SAME(house_post(&h, &ann, "update-member-role", house_text(&h, fmt, c, "", s), 400), "%s", "");
     house_refused(&h, &ann, "POST", "update-member-role", house_text(&h, fmt, owner, "member", s),
                   400, "YOU_CANNOT_LEAVE_THE_ORGANIZATION_WITHOUT_AN_OWNER");
