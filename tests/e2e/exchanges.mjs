@@ -220,8 +220,33 @@ async function users(t, { anna, ben }) {
   }));
   await t.exchange('list-accounts', ben, () => ben.client.listAccounts());
   await t.exchange('list-accounts: of nobody', x, () => x.client.listAccounts());
-  await t.exchange('change-email: not switched on', ben, () =>
-    ben.client.changeEmail({ newEmail: 'ben2@example.test' }));
+}
+
+async function addresses(t, { ben }) {
+  const x = t.person('x');
+  const change = (newEmail, callbackURL) => () => ben.client.changeEmail({ newEmail, callbackURL });
+  await t.exchange('change-email: of nobody', x, () =>
+    x.client.changeEmail({ newEmail: 'x2@example.test' }));
+  await t.exchange('change-email: no address', ben, change('ben2'));
+  await t.exchange('change-email: nothing', ben, () =>
+    ben.raw('POST', '/change-email', { json: {} }));
+  await t.exchange('change-email: the same', ben, change('BEN@example.test'));
+  await t.exchange('change-email: somebody has it', ben, change('anna@example.test'));
+  await t.exchange('change-email: callback elsewhere', ben,
+    change('ben2@example.test', 'https://evil.example'));
+  await t.exchange('change-email', ben, change('ben2@example.test', '/moved'));
+  await t.exchange('change-email: not before the link', ben, () => ben.client.getSession());
+  const link = new URL(await t.mail({ email: 'ben2@example.test' }, /verify-email/));
+  const path = link.pathname.replace('/api/auth', '') + link.search;
+  t.check('change-email: the mail', link.search.replace(/token=[^&]+/, 'token=<token>'));
+  await t.exchange('change-email: the mailed link', ben, () => ben.raw('GET', path));
+  await t.exchange('change-email: the mailed link again', ben, () => ben.raw('GET', path));
+  await t.exchange('change-email: after it', ben, () => ben.client.getSession());
+  await t.exchange('change-email: sign-in with the old one', x, () =>
+    x.signIn({ email: 'ben@example.test', password: ben.password }));
+  await ben.client.changeEmail({ newEmail: 'ben@example.test', callbackURL: '/returned' });
+  const back = new URL(await t.mail(ben, /verify-email.*returned/));
+  await ben.raw('GET', back.pathname.replace('/api/auth', '') + back.search);
 }
 
 async function passwords(t, { ben }) {
@@ -753,6 +778,7 @@ export async function exchanges(t) {
   await passwords(t, people);
   await resets(t, people);
   await verifications(t, people);
+  await addresses(t, people);
   await sessions(t, people);
   await spaces(t, people, made);
   await activeSpaces(t, people, made);

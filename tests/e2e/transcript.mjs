@@ -30,6 +30,7 @@ function normaliseText(text, base, names) {
   for (const [kind, pattern] of patterns) if (pattern.test(text)) return names.of(kind, text);
   return text.replaceAll(base, '<base>')
     .replaceAll(encodeURIComponent(base), '<base, encoded>')
+    .replace(/^true\.(?:[A-Za-z0-9]|%2B|%2F){43}%3D$/, 'true.<signature>')
     .replace(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, '<jwt>')
     .replace(/(token=|reset-password\/)[A-Za-z0-9]{24,32}\b/g, '$1<token>')
     .replace(/\b[A-Za-z0-9]{32}\b/g, (value) => names.of('id', value));

@@ -504,7 +504,7 @@ static void holds(void **state)
     (void)state;
     raum_plant = PLANT_NONE;
     uint64_t first = first_seed();
-    for (uint64_t seed = first; seed < first + (uint64_t)seeds(3); seed++) {
+    for (uint64_t seed = first; seed < first + (uint64_t)seeds(kit_is_postgres() ? 1 : 3); seed++) {
         int at = run(seed);
         if (at)
             fail_msg("seed %llu, operation %d: %s", (unsigned long long)seed, at, m.found);
@@ -515,6 +515,8 @@ static void holds(void **state)
 static void finds(void **state)
 {
     (void)state;
+    if (kit_is_postgres())
+        skip(); /* that it finds them is shown once */
     static const int plants[] = {PLANT_LAST_OWNER, PLANT_FULL_SPACE};
     for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
         int at = 0;
