@@ -7,6 +7,7 @@
 #include "base/plant.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- listing ---- */
@@ -263,7 +264,20 @@ static int unknown_role(struct call *c, const char *roles)
     char list[1200];
     if (role_unknown(roles, list, sizeof list) == 0)
         return 0;
-    int rc = call_failf(c, 400, "ROLE_NOT_FOUND", "ROLE_NOT_FOUND: %s", list);
+    char message[1300];
+    struct answer a;
+    snprintf(message, sizeof message, "ROLE_NOT_FOUND: %s", list);
+    answer_begin(&a); /* the one error of Better Auth that names its code first */
+    json_open_object(&a.w);
+    json_put_key(&a.w, "code");
+    json_put_str(&a.w, "ROLE_NOT_FOUND");
+    json_put_key(&a.w, "message");
+    json_put_str(&a.w, message);
+    json_close_object(&a.w);
+    int rc = buf_error(&a.buf, &c->error);
+    if (rc == 0)
+        rc = http_reply(c->http, 400, "application/json", a.buf.data, a.buf.len);
+    buf_release(&a.buf);
     return rc < 0 ? rc : ANSWERED;
 }
 
