@@ -7,6 +7,7 @@
 #include "base/plant.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- listing ---- */
