@@ -10,11 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define LISTEN_DEFAULT "127.0.0.1:7117"
 #define TRUSTED_MAX 64
 #define SECRET_FILE_MAX 4096
+#define SWEEP_SECONDS 3600
 
 int serve_folder(struct cli *cli, char **out)
 {
@@ -116,7 +118,7 @@ static int read_trusted(struct cli *cli, const char *out[TRUSTED_MAX + 1])
     return 0;
 }
 
-/* Blocked before any thread is born, so that only serve_wait gets them. */
+/* Blocked before any thread is born, so that only wait_for_end gets them. */
 static void end_signals(sigset_t *set)
 {
     sigemptyset(set);
@@ -125,14 +127,26 @@ static void end_signals(sigset_t *set)
     sigaddset(set, SIGHUP);
 }
 
-/* Until somebody ends us; a second signal then ends us the hard way (main.c). */
-static void wait_for_end(struct net_log *log)
+static void sweep(struct server *server, struct net_log *log)
 {
+    struct raum_error error = {0};
+    int rc = server_sweep(server, &error);
+    if (rc)
+        NET_LOG(log, LOG_WARNING, "sweep failed", {"code", raum_code_name(rc), 0},
+                {"text", error.text, 0});
+}
+
+/* Until somebody ends us; a second signal then ends us the hard way (main.c). */
+static void wait_for_end(struct server *server, struct net_log *log)
+{
+    const struct timespec hour = {.tv_sec = SWEEP_SECONDS};
     sigset_t set;
-    int number = 0;
+    int number;
     end_signals(&set);
-    while (sigwait(&set, &number) != 0)
-        continue;
+    do {
+        sweep(server, log);
+        number = sigtimedwait(&set, NULL, &hour);
+    } while (number < 0);
     cli_stop = 1;
     NET_LOG(log, LOG_INFO, "stopping", {"signal", NULL, number});
     pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -156,7 +170,7 @@ static int serve(struct cli *cli, struct server_options *o)
     int rc = server_start(&server, o, &cli->error);
     if (rc == 0) {
         put_address(cli->out.file, o, server_port(server));
-        wait_for_end(o->log);
+        wait_for_end(server, o->log);
         server_stop(server);
     } else {
         pthread_sigmask(SIG_UNBLOCK, &set, NULL);
@@ -241,7 +255,22 @@ static const struct cli_option serve_option[] = {
 };
 
 static const struct cli_option certificate_option[] = {
-    {"--new-authority", NULL, "another authority, too: for names that the old one may not speak for"},
+    {"--new-authority", NULL,
+     "another authority, too: for names that the old one may not speak for"},
+    {0},
+};
+
+static const struct cli_option backup_option[] = {
+    {"--database", "URL", "postgres://… instead of a file in the data directory"},
+    {0},
+};
+static const struct cli_option restore_option[] = {
+    {"--force", NULL, "also in the place of a server that is here"},
+    {0},
+};
+static const struct cli_option admin_option[] = {
+    {"--database", "URL", "postgres://… instead of a file in the data directory"},
+    {"--origin", "URL", "the address people use, if a proxy stands in front"},
     {0},
 };
 
@@ -256,5 +285,21 @@ const struct cli_command cmd_serve[] = {
      "raum serve certificate raum.local 192.168.1.5\n"
      "raum serve certificate raum.fritz.box --json",
      serve_certificate, false},
+    {"serve backup", "FILE", 1, 1, "the whole server as one file, while it serves", backup_option,
+     "raum serve backup monday.raum", serve_backup, false},
+    {"serve restore", "FILE", 1, 1, "put a server's backup back", restore_option,
+     "raum --data elsewhere serve restore monday.raum", serve_restore, false},
+    {"serve admin", "WHAT [WORD…]", 1, 3, "what the host of a server may do", admin_option,
+     "raum serve admin stats\n"
+     "raum serve admin accounts\n"
+     "raum serve admin disable anna@example.org\n"
+     "raum serve admin enable anna@example.org\n"
+     "raum serve admin reset-link anna@example.org --origin https://raum.example\n"
+     "raum serve admin sessions anna@example.org\n"
+     "raum serve admin end-session ID\n"
+     "raum serve admin spaces\n"
+     "raum serve admin tier SLUG founder\n"
+     "raum serve admin import-better-auth better-auth.db",
+     serve_admin, false},
     {0},
 };

@@ -144,8 +144,10 @@ static int fail(const struct client *c, const struct transfer *t, CURLcode code,
         return err_set(error, RAUM_ENOMEM, NULL);
     if (t->too_large || code == CURLE_FILESIZE_EXCEEDED)
         return err_set(error, RAUM_ETOO_LARGE, "the answer is larger than is taken here");
-    if (code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT)
+    if (code == CURLE_URL_MALFORMAT)
         return err_set(error, RAUM_EUSAGE, "not an http or https address");
+    if (code == CURLE_UNSUPPORTED_PROTOCOL) /* the address was looked at before */
+        return err_set(error, RAUM_EUNREACHABLE, "what answers there does not speak HTTP");
     if (code == CURLE_SSL_CACERT_BADFILE)
         return err_set(error, RAUM_EUSAGE, "the file of the authority's certificate: %s",
                        c->reason[0] ? c->reason : curl_easy_strerror(code));
@@ -259,7 +261,7 @@ static int run_once(struct client *c, const struct client_request *q, const char
     /* Only what is safe to repeat as it is. */
     bool again = status == 307 || status == 308 ||
                  ((status == 301 || status == 302) && (!q->method || !strcmp(q->method, "GET")));
-    if (again && target && same_place(url, target)) {
+    if (again && !q->no_redirects && target && same_place(url, target)) {
         CURLU *copy = curl_url();
         if (copy && curl_url_set(copy, CURLUPART_URL, target, 0) == CURLUE_OK)
             curl_url_get(copy, CURLUPART_URL, next, 0);
@@ -273,7 +275,8 @@ int client_run(struct client *c, const struct client_request *q, struct client_a
 {
     *answer = (struct client_answer){0};
     buf_init(&answer->body, q->max ? q->max : ANSWER_MAX);
-    if (!q->url || (strncasecmp(q->url, "http://", 7) && strncasecmp(q->url, "https://", 8)))
+    if (!q->url ||
+        (strncasecmp(q->url, "http://", 7) != 0 && strncasecmp(q->url, "https://", 8) != 0))
         return err_set(error, RAUM_EUSAGE, "not an http or https address");
     char *url = NULL;
     int result = 0;

@@ -31,11 +31,13 @@ struct job {
     struct http_request q;
     char id[17];
     struct http_loop *loop;
-    struct conn *conn;           /* NULL: the other end has gone */
-    struct evhttp_request *req;  /* NULL: not seen by evhttp yet, or gone with the connection */
+    struct conn *conn;          /* NULL: the other end has gone */
+    struct evhttp_request *req; /* NULL: not seen by evhttp yet, or gone with the connection */
     struct job *next;
-    size_t held;                 /* bytes counted for it */
-    int64_t started;             /* ms */
+    size_t held;         /* bytes counted for it, with its connection's */
+    size_t answered;     /* bytes of its answer, counted by the worker until it is sent */
+    int64_t started;     /* ms */
+    bool slow;           /* for the workers of slow ones */
     bool queued, orphan; /* orphan: held is counted without a connection */
     char peer[64];
 };
@@ -61,14 +63,15 @@ struct conn {
     struct evbuffer_cb_entry *in_cb, *out_cb;
     struct job *job;
     struct http_stream *stream;
-    int64_t deadline, started; /* ms */
-    size_t counted;            /* of its bytes in server->buffered */
+    int64_t deadline; /* ms */
+    int64_t started;  /* of the request; while it is answered, of the last progress */
+    size_t counted;   /* of its bytes in server->buffered */
     size_t chunk_at, head_len;
     int64_t length;
     struct head_scan scan;
     struct head_chunks chunks;
     uint8_t state;
-    bool is_ready, passing, chunked, credentials, overrun;
+    bool is_ready, passing, chunked, credentials, overrun, greeting;
 };
 TAILQ_HEAD(conn_list, conn);
 
@@ -97,6 +100,7 @@ struct http_loop {
     int64_t now; /* ms, monotonic, of this turn */
     uint64_t seed;
     struct conn_list lists[CONN_STATES], ready;
+    int greetings; /* connections over TLS that have not sent a word yet */
     struct conn *passing;
     struct job *batch, **batch_end; /* for the workers, at the end of the turn */
     int batch_count;
@@ -106,9 +110,23 @@ struct http_loop {
     int64_t refused_second;
     int refused_count;
     atomic_bool sleeping, evict;
-    pthread_mutex_t lock;    /* of the following */
+    pthread_mutex_t lock; /* of the following */
     struct job *done;
     struct http_stream *dirty;
+};
+
+/* Requests that wait for a worker, and the workers that wait for one. */
+struct job_queue {
+    pthread_cond_t wanted;
+    struct job *first, **last;
+    atomic_int count; /* read without the lock, too */
+    int waiting;
+};
+
+struct job_worker {
+    struct http_server *server;
+    struct job_queue *queue;
+    pthread_t thread;
 };
 
 struct http_server {
@@ -116,13 +134,13 @@ struct http_server {
     int port, listener;
     struct ssl_ctx_st *tls;
     struct http_loop *loops;
-    pthread_t *workers;
+    struct job_worker *workers; /* those of the slow queue last */
     int worker_count;
 
-    pthread_mutex_t lock; /* of the queue and the states below */
-    pthread_cond_t wanted, changed;
-    struct job *first, **last;
-    int queued, waiting, started, failed, quiet;
+    pthread_mutex_t lock; /* of the queues and the states below */
+    pthread_cond_t changed;
+    struct job_queue fast, slow;
+    int started, failed, quiet;
     bool closed;
     struct raum_error why;
 
@@ -143,8 +161,8 @@ struct bufferevent *conn_new(struct event_base *base, void *loop); /* evhttp's b
 void conn_gate(struct conn *c);
 void conn_move(struct conn *c, enum conn_state state, int64_t deadline);
 void conn_ready(struct conn *c);
-void conn_close(struct conn *c);  /* c is gone afterwards */
-void conn_count(struct conn *c);  /* counts its bytes anew */
+void conn_close(struct conn *c); /* c is gone afterwards */
+void conn_count(struct conn *c); /* counts its bytes anew */
 void conn_refuse(struct conn *c, int status, const char *why);
 void conn_deadlines(struct http_loop *l);
 void conn_evict(struct http_loop *l);

@@ -1,5 +1,6 @@
 #include "server/call.h"
 #include "server/auth/auth.h"
+#include "server/auth/upstream.h"
 #include "server/call_body.h"
 #include "server/guard.h"
 #include "server/limiter.h"
@@ -104,8 +105,8 @@ static int status_of(int result)
     case RAUM_ERATE_LIMITED:
         return 429;
     case RAUM_EPROVIDER_FAILED:
-    case RAUM_EUNREACHABLE:
         return 502;
+    case RAUM_EUNREACHABLE:
     case RAUM_EBUSY:
     case RAUM_ELIMIT:
     case RAUM_ENOMEM:
@@ -365,6 +366,8 @@ static int answer(struct call *c)
         rc = check_limit(c);
     if (rc)
         return rc;
+    if (c->server->upstream && under_auth(c))
+        return upstream_pass(c);
     c->route = find_route(c, &other);
     if (!c->route)
         return no_route(c, other);

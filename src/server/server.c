@@ -4,6 +4,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/jwt.h"
 #include "server/auth/session.h"
+#include "server/auth/upstream.h"
 #include "server/call.h"
 #include "server/home.h"
 #include "server/limiter.h"
@@ -11,9 +12,11 @@
 #include "server/routes/page.h"
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
+#include "server/spaces/spaces.h"
 #include "server/store/backup.h"
 #include "server/store/sql.h"
 #include "server/url.h"
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,7 +25,8 @@
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
-    auth_routes, avatar_routes, vault_routes, plain_routes, page_routes, NULL,
+    auth_routes,  organization_routes, space_routes, avatar_routes,
+    vault_routes, plain_routes,        page_routes,  NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -87,6 +91,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = mailer_new(&s->mailer, o, o->log, error);
     if (rc == 0)
         rc = auth_keys_new(&s->keys, s->env, error);
+    if (rc == 0 && o->auth)
+        rc = upstream_new(&s->upstream, o->auth, o->log, s->env, error);
     if (rc == 0)
         rc = pages_new(&s->pages, o->files, error);
     return rc ? rc : plain_counts_new(&s->counts, error);
@@ -133,7 +139,22 @@ static void handle(void *arg, void *state, struct http_request *q)
 
 static bool has_credentials(void *arg, const struct http_request *head)
 {
-    return session_signed(arg, head);
+    const struct server *s = arg;
+    return s->upstream ? upstream_known(s->upstream, head) : session_signed(s, head);
+}
+
+/* What hashes a password takes tens of milliseconds, and only a few at once. */
+static bool is_slow(void *arg, const struct http_request *head)
+{
+    static const char *const paths[] = {"/sign-in/email", "/sign-up/email",  "/change-password",
+                                        "/delete-user",   "/reset-password", NULL};
+    (void)arg;
+    if (strcmp(head->method, "POST") != 0 || strncmp(head->path, "/api/auth/", 10) != 0)
+        return false;
+    for (int i = 0; paths[i]; i++)
+        if (strcmp(head->path + 9, paths[i]) == 0)
+            return true;
+    return false;
 }
 
 static int listen_on(struct server *s, struct raum_error *error)
@@ -146,6 +167,7 @@ static int listen_on(struct server *s, struct raum_error *error)
         .tls_key = o->tls_key,
         .workers = o->workers ? o->workers : WORKERS,
         .credentials = has_credentials,
+        .slow = is_slow,
         .handle = handle,
         .arg = s,
         .worker_start = worker_start,
@@ -155,9 +177,19 @@ static int listen_on(struct server *s, struct raum_error *error)
     return http_start(&s->http, &http, error);
 }
 
+/* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
+ * pieces, one for each thread, for ever. */
+static void keep_memory_small(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    mallopt(M_ARENA_MAX, 4);
+}
+
 int server_start(struct server **out, const struct server_options *options,
                  struct raum_error *error)
 {
+    keep_memory_small();
     int rc = server_open(out, options, error);
     if (rc)
         return rc;
@@ -191,6 +223,7 @@ void server_stop(struct server *s)
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
     pages_free(s->pages);
+    upstream_free(s->upstream);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);

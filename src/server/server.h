@@ -72,6 +72,8 @@ int server_port(const struct server *s);
 /* The same without listening: for admin commands and tests without sockets. */
 int server_open(struct server **out, const struct server_options *options,
                 struct raum_error *error) BASE_CHECK;
+/* Deletes what has run out. By the thread that started the server, now and then. */
+int server_sweep(struct server *s, struct raum_error *error) BASE_CHECK;
 void server_stop(struct server *s); /* graceful, at most ten seconds; NULL is fine */
 
 #endif

@@ -4,6 +4,7 @@
 #include "media/sniff.h"
 #include "media/strip.h"
 #include "server/auth/auth.h"
+#include "server/auth/upstream.h"
 #include "server/routes/routes.h"
 #include <stdio.h>
 #include <string.h>
@@ -59,22 +60,33 @@ static int set_image(struct call *c, const char *url)
                    "sis", url, call_now(c), c->session->account);
 }
 
-/* The old picture's row goes with its address. */
+/* The old picture's row goes with its address. With --auth the foreign server is told first: if it
+ * cannot be, nothing has changed here, and the device tries again. */
 static int store(struct call *c, const char *id, const char *url)
 {
-    int rc = sql_begin(c->sql, &c->error);
+    int rc = c->server->upstream ? upstream_set_image(c, url) : 0;
+    if (rc == 0)
+        rc = sql_begin(c->sql, &c->error);
     if (rc)
         return rc;
     rc = sql_run(c->sql, &c->error, "DELETE FROM avatars WHERE account = ?1", "s",
                  c->session->account);
     if (rc == 0 && id)
-        rc = sql_run(c->sql, &c->error,
-                     "INSERT INTO avatars (account, id, bytes, created) VALUES (?1, ?2, ?3, ?4)",
-                     "ssbi", c->session->account, id, c->http->body, c->http->body_len,
-                     call_now(c));
+        rc =
+            sql_run(c->sql, &c->error,
+                    "INSERT INTO avatars (account, id, bytes, created) VALUES (?1, ?2, ?3, ?4)",
+                    "ssbi", c->session->account, id, c->http->body, c->http->body_len, call_now(c));
     if (rc == 0)
         rc = set_image(c, url);
     return sql_end(c->sql, rc, &c->error);
+}
+
+/* With a foreign auth server the picture is its user's. What did not arrive there is not done: the
+ * device asks again. */
+static int keep(struct call *c, const char *id, const char *url)
+{
+    int rc = store(c, id, url);
+    return rc == 0 && c->server->upstream ? upstream_set_image(c, url) : rc;
 }
 
 static int answer(struct call *c, const char *url)
@@ -94,7 +106,7 @@ static int answer(struct call *c, const char *url)
 
 static int clear(struct call *c)
 {
-    int rc = store(c, NULL, NULL);
+    int rc = keep(c, NULL, NULL);
     return rc ? call_error(c, rc) : answer(c, NULL);
 }
 
@@ -109,7 +121,7 @@ static int put_avatar(struct call *c)
     const char *id = call_random(c, ID_LENGTH);
     const char *url = id ? arena_printf(c->arena, "%s" ADDRESS "%s", c->server->origin, id) : NULL;
     if (rc == 0)
-        rc = url ? store(c, id, url) : RAUM_ENOMEM;
+        rc = url ? keep(c, id, url) : RAUM_ENOMEM;
     return rc ? call_error(c, rc) : answer(c, url);
 }
 
@@ -150,8 +162,7 @@ static int get_avatar(struct call *c)
     if (rc == 0)
         rc = show(c, rows);
     else
-        rc = rc == RAUM_END ? call_fail(c, 404, "NOT_FOUND", "no such picture")
-                            : call_error(c, rc);
+        rc = rc == RAUM_END ? call_fail(c, 404, "NOT_FOUND", "no such picture") : call_error(c, rc);
     sql_rows_free(rows);
     return rc;
 }

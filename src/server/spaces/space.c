@@ -218,6 +218,13 @@ int space_set_slug(struct sql *c, const char *space, const char *from, const cha
                      "INSERT INTO old_slugs (slug, space) VALUES (?1, ?2)"
                      " ON CONFLICT (slug) DO UPDATE SET space = ?2",
                      "ss", from, space);
+    /* So that old names do not pile up; which one goes is no matter. */
+    if (rc == 0)
+        rc = sql_run(c, error,
+                     "DELETE FROM old_slugs WHERE slug IN (SELECT slug FROM old_slugs"
+                     " WHERE space = ?1 AND slug <> ?2 ORDER BY slug LIMIT 1)"
+                     " AND (SELECT COUNT(*) FROM old_slugs WHERE space = ?1) > 50",
+                     "ss", space, from);
     return rc;
 }
 
