@@ -261,7 +261,7 @@ static int run_once(struct client *c, const struct client_request *q, const char
     /* Only what is safe to repeat as it is. */
     bool again = status == 307 || status == 308 ||
                  ((status == 301 || status == 302) && (!q->method || !strcmp(q->method, "GET")));
-    if (again && target && same_place(url, target)) {
+    if (again && !q->no_redirects && target && same_place(url, target)) {
         CURLU *copy = curl_url();
         if (copy && curl_url_set(copy, CURLUPART_URL, target, 0) == CURLUE_OK)
             curl_url_get(copy, CURLUPART_URL, next, 0);

@@ -1,0 +1,92 @@
+/* What sql.c shares with its two drivers: a connection, a prepared statement, parameters, and rows
+ * as they are kept in memory. Only sql*.c and the tests of it include this. */
+#ifndef SERVER_STORE_SQL_DRIVER_H
+#define SERVER_STORE_SQL_DRIVER_H
+
+#include "server/store/sql.h"
+
+#define SQL_PARAMS_MAX 24
+#define SQL_ROWS_MAX ((size_t)64 << 20) /* bytes of one result; more is LIMIT */
+#define SQL_WAIT_MS 5000                /* for another writer; then BUSY */
+
+/* One parameter: s and t are text, b bytes, i a number; data NULL is null whatever the letter. */
+struct sql_value {
+    char type;
+    int64_t number;
+    const char *data;
+    size_t len;
+};
+
+/* A statement that is prepared on one connection for one list of types. */
+struct sql_stmt {
+    const char *address; /* of the caller's text: what it is looked up by; NULL: an empty place */
+    char *text;          /* a copy: texts that come and go may share an address */
+    char types[SQL_PARAMS_MAX + 1];
+    void *handle; /* the driver's */
+};
+
+#define SQL_CACHE_SETS 64
+#define SQL_CACHE_WAYS 4
+
+struct sql_driver;
+struct sql {
+    const struct sql_driver *driver;
+    const struct raum_env *env;
+    int depth;  /* 0, or nesting of sql_begin */
+    int failed; /* what a nested transaction ended with */
+    bool closing;
+    int64_t changed;
+    struct sql_stmt cache[SQL_CACHE_SETS][SQL_CACHE_WAYS];
+    unsigned char next[SQL_CACHE_SETS]; /* the way that goes when all are taken */
+};
+
+struct sql_cell {
+    char type; /* n i t b */
+    int64_t number;
+    const char *data; /* NUL-terminated */
+    size_t len;
+};
+struct sql_row {
+    struct sql_row *next;
+    struct sql_cell cells[];
+};
+struct sql_rows {
+    struct arena arena;
+    int columns;
+    const char **names;
+    struct sql_row *first, *last;
+    const struct sql_row *now; /* NULL: before the first, or behind the last */
+    bool begun;
+};
+
+struct sql_driver {
+    void (*close)(struct sql *c); /* no transaction is open, no statement prepared */
+    /* May the connection be used? Mends it when it was lost; outside transactions only. NULL: it
+     * always may. */
+    int (*ready)(struct sql *c, struct raum_error *error);
+    int (*prepare)(struct sql *c, struct sql_stmt *s, struct raum_error *error);
+    void (*forget)(struct sql *c, struct sql_stmt *s);
+    /* rows NULL: they are of no interest. Sets c->changed. */
+    int (*run)(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
+               struct sql_rows *rows, struct raum_error *error);
+    /* Several statements without parameters, in the words of migrations. */
+    int (*script)(struct sql *c, const char *text, struct raum_error *error);
+    int (*begin)(struct sql *c, struct raum_error *error);
+    int (*commit)(struct sql *c, struct raum_error *error);
+    void (*rollback)(struct sql *c);
+    int (*lock)(struct sql *c, const char *name, struct raum_error *error);
+};
+
+int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error) BASE_CHECK;
+int sql_postgres_open(struct sql **out, const char *url, struct raum_error *error) BASE_CHECK;
+
+/* For the drivers: the columns once, then rows; cells of a row are filled by the caller. */
+int sql_rows_columns(struct sql_rows *rows, int columns, struct raum_error *error) BASE_CHECK;
+struct sql_cell *sql_rows_add(struct sql_rows *rows); /* NULL: too much */
+/* Copies; false: too much. */
+bool sql_cell_set(struct sql_rows *rows, struct sql_cell *cell, char type, const void *data,
+                  size_t len);
+/* Drops every prepared statement. */
+void sql_forget_all(struct sql *c);
+
+#endif
