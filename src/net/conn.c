@@ -165,6 +165,19 @@ struct bufferevent *conn_new(struct event_base *base, void *arg)
     return bev;
 }
 
+/* Most answers fit into the socket: written here, they cost no turn of the loop and no call to have
+ * the socket watched for writing. Whatever goes wrong is left for libevent to find. */
+bool conn_write(struct conn *c)
+{
+    struct evbuffer *output = bufferevent_get_output(c->bev);
+    if (c->loop->server->tls)
+        return false;
+    evbuffer_unfreeze(output, 1);
+    evbuffer_write(output, bufferevent_getfd(c->bev));
+    evbuffer_freeze(output, 1);
+    return evbuffer_get_length(output) == 0;
+}
+
 /* ---- ends */
 
 void conn_close(struct conn *c)
@@ -389,7 +402,7 @@ static void gate_parsed(struct conn *c, const char *data)
 static void gate_head(struct conn *c)
 {
     size_t max = c->loop->server->o.header_max;
-    char two[2];
+    char two[2] = {0};
     /* Empty lines before a request are forgiven (RFC 9112 §2.2). */
     while (c->scan.at == 0 && evbuffer_copyout(c->in, two, 2) == 2 && two[0] == '\r' &&
            two[1] == '\n')
