@@ -14,11 +14,10 @@ const worst = 5000; // ms until what was ended there is refused here
 let passed = 0;
 let failed = 0;
 
-function check(what, good, detail) {
+function check(what, good, detail = '', always = false) {
   if (good) passed++;
   else failed++;
-  if (!good || detail !== undefined)
-    console.log(`${good ? 'ok  ' : 'FAIL'} ${what}${detail === undefined ? '' : `: ${detail}`}`);
+  if (!good || always) console.log(`${good ? 'ok  ' : 'FAIL'} ${what}: ${detail}`);
 }
 
 // A picture of one pixel.
@@ -58,7 +57,7 @@ async function until(what, probe) {
   while (Date.now() - start < worst + 3000) {
     if (await probe()) {
       const took = Date.now() - start;
-      check(what, took <= worst, `${took} ms`);
+      check(what, took <= worst, `${took} ms`, true);
       return;
     }
     await sleep(50);
@@ -226,7 +225,7 @@ try {
 }
 const log = raum.log();
 const code = await raum.stop();
-check('raum ended well', code === 0, code === 0 ? undefined : `${code}\n${log}`);
+check('raum ended well', code === 0, `${code}\n${log}`);
 await real.stop();
 rmSync(folder, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);
