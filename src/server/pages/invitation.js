@@ -44,6 +44,12 @@ async function ask(path, body) {
     throw (value && sentences[value.code]) || 'failed';
 }
 
+// Nothing is left to do here.
+function over() {
+    part('');
+    document.querySelector('[data-part=command]').hidden = true;
+}
+
 // One thing at a time; what it fails with is said.
 async function run(deed) {
     const buttons = document.querySelectorAll('button');
@@ -53,22 +59,20 @@ async function run(deed) {
         await deed();
     } catch (reason) {
         say(typeof reason === 'string' ? reason : 'failed');
-        if (reason === 'gone') part('');
+        if (reason === 'gone') over();
     }
     for (const one of buttons) one.disabled = false;
 }
 
 async function accept() {
     await ask('organization/accept-invitation', invitation);
-    part('');
-    document.querySelector('[data-part=command]').hidden = true;
+    over();
     say('joined');
 }
 
 async function decline() {
     await ask('organization/reject-invitation', invitation);
-    part('');
-    document.querySelector('[data-part=command]').hidden = true;
+    over();
     say('declined');
 }
 
@@ -111,9 +115,11 @@ if (/^[A-Za-z0-9_-]{8,64}$/.test(invitation.invitationId)) {
             });
         });
     }
+    // Built anew from checked parts: what is copied into a shell holds nothing else.
     const safe = /^[A-Za-z0-9_-]+$/.test(invitation.secret || '');
-    document.querySelector('[data-command]').textContent = 'raum space accept '
-        + invitation.invitationId + (safe ? ' --secret ' + invitation.secret : '');
+    document.querySelector('[data-command]').textContent = `raum space accept '${location.origin}`
+        + `/accept-invitation?id=${invitation.invitationId}`
+        + (safe ? `&secret=${invitation.secret}'` : "'");
     document.querySelector('[data-part=command]').hidden = false;
     run(look);
 } else {

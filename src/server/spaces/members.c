@@ -262,21 +262,18 @@ static int last_owner(struct call *c, const char *space, const struct member *m,
 static int unknown_role(struct call *c, const char *roles)
 {
     char list[1200];
+    struct answer a;
     if (role_unknown(roles, list, sizeof list) == 0)
         return 0;
-    char message[1300];
-    struct answer a;
-    snprintf(message, sizeof message, "ROLE_NOT_FOUND: %s", list);
-    answer_begin(&a); /* the one error of Better Auth that names its code first */
-    json_open_object(&a.w);
+    const char *message = arena_printf(c->arena, "ROLE_NOT_FOUND: %s", list);
+    answer_begin(&a);
+    json_open_object(&a.w); /* here alone the code comes first */
     json_put_key(&a.w, "code");
     json_put_str(&a.w, "ROLE_NOT_FOUND");
     json_put_key(&a.w, "message");
     json_put_str(&a.w, message);
     json_close_object(&a.w);
-    int rc = buf_error(&a.buf, &c->error);
-    if (rc == 0)
-        rc = http_reply(c->http, 400, "application/json", a.buf.data, a.buf.len);
+    int rc = call_json(c, 400, &a.buf);
     buf_release(&a.buf);
     return rc < 0 ? rc : ANSWERED;
 }
