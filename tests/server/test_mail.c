@@ -96,8 +96,9 @@ static void test_subject_and_long_lines(void **state)
     open_post(&p, NULL);
     memset(lang, 'x', sizeof lang - 1);
     lang[sizeof lang - 1] = '\0';
-    assert_int_equal(send_to(&p, "a@b.de", "Einladung für Übermütige, mit einem langen Namen, der "
-                                           "über eine Zeile hinausgeht: größer",
+    assert_int_equal(send_to(&p, "a@b.de",
+                             "Einladung für Übermütige, mit einem langen Namen, der "
+                             "über eine Zeile hinausgeht: größer",
                              lang),
                      0);
     char *text = read_when(p.folder, "outbox/001.eml");
@@ -115,9 +116,17 @@ static void test_injection(void **state)
 {
     (void)state;
     struct post p;
-    static const char *const addresses[] = {
-        "a@b.de\nBcc: c@d.de", "a@b.de\r\nX: y", "a@b.de, c@d.de", "<a@b.de>", "a b@c.de", "",
-        "-oX@b.de",            "ä@b.de",         "a@b.de\x7f",     "ab",       "\"x\"@b.de"};
+    static const char *const addresses[] = {"a@b.de\nBcc: c@d.de",
+                                            "a@b.de\r\nX: y",
+                                            "a@b.de, c@d.de",
+                                            "<a@b.de>",
+                                            "a b@c.de",
+                                            "",
+                                            "-oX@b.de",
+                                            "ä@b.de",
+                                            "a@b.de\x7f",
+                                            "ab",
+                                            "\"x\"@b.de"};
     open_post(&p, NULL);
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
         if (send_to(&p, addresses[i], "s", "t") != RAUM_EUSAGE)

@@ -98,8 +98,8 @@ static void test_relative(void **state)
 {
     (void)state;
     static const char *const good[] = {"/", "/a", "/a/b?c=//d", "/a?x=%2F", "/a#//b", "/%2e"};
-    static const char *const bad[] = {"",       "a",        "//a",     "/\\a",   "/a\\b",
-                                      "/a%2fb", "/%5Ca/%2F", "/a\nb",  "/a\tb", "http://a"};
+    static const char *const bad[] = {"",       "a",         "//a",   "/\\a",  "/a\\b",
+                                      "/a%2fb", "/%5Ca/%2F", "/a\nb", "/a\tb", "http://a"};
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         if (!url_relative(good[i]))
             fail_msg("%s is refused", good[i]);
@@ -114,10 +114,9 @@ static void test_hosts(void **state)
     static const char *const addresses[] = {"127.0.0.1",   "127.0.0.1:7117", "localhost:1",
                                             "[::1]:7117",  "192.168.1.2",    "[fe80::1]",
                                             "a.localhost", "10.0.0.1:80"};
-    static const char *const names[] = {"",           "evil.example", "127.0.0.1.evil.example",
-                                        "[::1",       "localhost.evil", "::1",
-                                        "127.1",      "xlocalhost",     "[evil.example]",
-                                        "0x7f.0.0.1", "1.2.3.4.5"};
+    static const char *const names[] = {
+        "",      "evil.example", "127.0.0.1.evil.example", "[::1",       "localhost.evil", "::1",
+        "127.1", "xlocalhost",   "[evil.example]",         "0x7f.0.0.1", "1.2.3.4.5"};
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
         if (!url_host_is_address(addresses[i]))
             fail_msg("%s is none", addresses[i]);
