@@ -278,6 +278,10 @@ static void pass(struct conn *c, const struct head *h, const char *data, size_t 
     }
     l->passing = c;
     bufferevent_trigger(c->bev, EV_READ, 0);
+    /* It must have taken all of it, as one request. Where it reads otherwise than we do, nothing of
+     * the connection can be trusted. */
+    if (l->passing == c && (evbuffer_get_length(input) > 0 || (c->job && !c->job->queued)))
+        conn_close(c);
     l->passing = NULL;
 }
 
@@ -366,6 +370,7 @@ static void gate_parsed(struct conn *c, const char *data)
         conn_refuse(c, status, why);
         return;
     }
+    c->credentials = false;
     c->length = h.length;
     c->chunked = h.chunked;
     if (!h.chunked && h.length <= 0) {

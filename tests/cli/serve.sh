@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# raum serve: start, words, secrets, the end; backup under load; the host's commands; https in a house.
+# raum serve: start, words, secrets, the end; backup under load; the host's commands; https in a
+# house.
 . "$(dirname "$0")/checks"
 plain=$RAUM_SOURCE/build/raum
 
@@ -96,7 +97,7 @@ says anna@example.org
 stop "$pid"
 
 # As a host meets it: the plain program, an empty directory, loading its libraries included. What
-# the machine does beside it is not its fault: judged is the time that it computed until it listened.
+# the machine does beside it is not its fault: judged is what it computed until it listened.
 if [ -x "$plain" ]; then
     wall=9999 cpu=9999
     for i in 1 2 3; do
@@ -188,7 +189,8 @@ grep -q reset.js page && ok || ko 'it is not the page'
 secret=${link##*[=/]}
 for status_wanted in 200 400; do
     same $status_wanted "$(get -o "$out" -w '%{http_code}' -H 'content-type: application/json' \
-        "$url/api/auth/reset-password" -d "{\"token\":\"$secret\",\"newPassword\":\"new horse\"}")" reset
+        "$url/api/auth/reset-password" \
+        -d "{\"token\":\"$secret\",\"newPassword\":\"new horse\"}")" reset
 done
 same 401 "$(sign_in anna 'correct horse')" 'the old password'
 same 200 "$(sign_in anna 'new horse')" 'the new password'

@@ -72,10 +72,10 @@ static int store(struct call *c, const char *id, const char *url)
     rc = sql_run(c->sql, &c->error, "DELETE FROM avatars WHERE account = ?1", "s",
                  c->session->account);
     if (rc == 0 && id)
-        rc = sql_run(c->sql, &c->error,
-                     "INSERT INTO avatars (account, id, bytes, created) VALUES (?1, ?2, ?3, ?4)",
-                     "ssbi", c->session->account, id, c->http->body, c->http->body_len,
-                     call_now(c));
+        rc =
+            sql_run(c->sql, &c->error,
+                    "INSERT INTO avatars (account, id, bytes, created) VALUES (?1, ?2, ?3, ?4)",
+                    "ssbi", c->session->account, id, c->http->body, c->http->body_len, call_now(c));
     if (rc == 0)
         rc = set_image(c, url);
     return sql_end(c->sql, rc, &c->error);
@@ -162,8 +162,7 @@ static int get_avatar(struct call *c)
     if (rc == 0)
         rc = show(c, rows);
     else
-        rc = rc == RAUM_END ? call_fail(c, 404, "NOT_FOUND", "no such picture")
-                            : call_error(c, rc);
+        rc = rc == RAUM_END ? call_fail(c, 404, "NOT_FOUND", "no such picture") : call_error(c, rc);
     sql_rows_free(rows);
     return rc;
 }
