@@ -482,8 +482,7 @@ async function invitations(t, people, made) {
     who.org.inviteMember({ email, role, organizationId: made.one, ...more });
   const first = (await t.exchange('invite-member', anna, invite(anna, ben.email))).data;
   t.check('invite-member: hours', Math.round((first.expiresAt - first.createdAt) / 3600e3));
-  t.check('invite-member: mail', (await t.mail(ben, /accept-invitation/)).replace(first.id, '<id>')
-    .replace(anna.base, '<base>'));
+  t.check('invite-member: mail', await t.mail(ben, /accept-invitation/));
   await t.exchange('invite-member: again', anna, invite(anna, ben.email));
   const again = (await t.exchange('invite-member: sent again', anna,
     invite(anna, ben.email, 'member', { resend: true }))).data;
@@ -535,8 +534,13 @@ async function invitations(t, people, made) {
   await t.exchange('accept-invitation: rejected', carla, accept(carla, second.id));
   const third = (await t.exchange('invite-member: after a rejection', anna,
     invite(anna, carla.email, 'admin'))).data;
-  await t.exchange('accept-invitation: not verified, with the id of the mail', carla,
+  const { error } = await t.exchange('accept-invitation: not verified, without the mail', carla,
     accept(carla, third.id));
+  const mailed = new URL(await t.mail(carla, new RegExp(third.id)));
+  const accepted = error ? await carla.org.acceptInvitation({
+    invitationId: third.id, secret: mailed.searchParams.get('secret'),
+  }) : {};
+  t.check('accept-invitation: not verified, with the mail', !accepted.error);
 
   const cancel = (who, invitationId) => () => who.org.cancelInvitation({ invitationId });
   const fourth = (await invite(anna, dora.email)()).data;
@@ -695,11 +699,11 @@ async function deletions(t, { anna, ben, carla, dora }, made) {
   const three = (await dora.org.create({
     name: 'Club', slug: 'club-three', metadata: { type: 'club' },
   })).data;
-  const invitation = (await dora.org.inviteMember({ email: carla.email, role: 'admin',
+  const invitation = (await dora.org.inviteMember({ email: ben.email, role: 'admin',
     organizationId: three.id })).data;
-  await carla.org.acceptInvitation({ invitationId: invitation.id });
-  await t.exchange('delete: an admin may not', carla, remove(carla, three.id));
-  await t.exchange('delete: not a member', ben, remove(ben, three.id));
+  await ben.org.acceptInvitation({ invitationId: invitation.id });
+  await t.exchange('delete: an admin may not', ben, remove(ben, three.id));
+  await t.exchange('delete: not a member', carla, remove(carla, three.id));
   await t.exchange('delete: unknown', ben, remove(ben, nobody));
   await t.exchange('delete: nothing', ben, () =>
     ben.raw('POST', '/organization/delete', { json: {} }));
@@ -708,8 +712,8 @@ async function deletions(t, { anna, ben, carla, dora }, made) {
   await t.exchange('delete: twice', dora, remove(dora, three.id));
   await t.exchange('delete: it is gone', dora, () =>
     dora.org.getFullOrganization({ query: { organizationId: three.id } }));
-  await t.exchange('delete: gone for others', carla, () =>
-    carla.org.getFullOrganization({ query: { organizationId: three.id } }));
+  await t.exchange('delete: gone for others', ben, () =>
+    ben.org.getFullOrganization({ query: { organizationId: three.id } }));
   await t.exchange('delete: nothing is active', dora, () => dora.client.getSession());
   await t.exchange('list: what is left', anna, () => anna.org.list());
   await t.exchange('team: they are off', anna, () =>

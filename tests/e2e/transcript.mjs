@@ -61,6 +61,22 @@ function normaliseCookie(line, base, names) {
   return [`${pair.slice(0, at)}=${value}`, ...attributes].join('; ');
 }
 
+/** The same for what a test computed itself. */
+export const normaliseCheck = (value, base) => normaliseValue(value, base, new Names());
+
+/** Numbers the names anew, for a transcript of which something was taken away. */
+export function renumber(transcript) {
+  const names = new Names();
+  const walk = (value) => {
+    if (Array.isArray(value)) return value.map(walk);
+    if (value !== null && typeof value === 'object')
+      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, walk(one)]));
+    if (typeof value !== 'string') return value;
+    return value.replace(/<([a-z, ]+) \d+>/g, (name, kind) => names.of(kind, name));
+  };
+  return walk(transcript);
+}
+
 const kept = ['content-type', 'location', 'set-auth-token', 'set-auth-jwt', 'x-retry-after',
   'access-control-expose-headers', 'cache-control', 'pragma'];
 
