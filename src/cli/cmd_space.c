@@ -315,7 +315,7 @@ static int delete_there(struct cli *cli, const char *id, const char *slug)
     if (rc == RAUM_EBAD_CHANGE)
         return cli_fail(cli, rc, "%s", tr("this is not the space's name: nothing was deleted"));
     if (rc == 0)
-        rc = online_spaces(cli);
+        rc = online_left(cli);
     if (rc)
         return rc;
     if (cli->json)

@@ -235,6 +235,15 @@ int online_spaces(struct cli *cli)
     return rc;
 }
 
+int online_left(struct cli *cli)
+{
+    bool quiet = cli->quiet;
+    cli->quiet = true;
+    int rc = online_spaces(cli);
+    cli->quiet = quiet;
+    return rc;
+}
+
 /* ---- the account's picture ---- */
 
 static int send_picture(struct cli *cli, const char *media, struct raum_error *error)

@@ -28,6 +28,8 @@ int online_change(struct remote *remote, const struct vault *vault, const char *
                   struct vault_change *change, struct raum_error *error) BASE_CHECK;
 /* The server's spaces become this device's; offline-made ones are made there. */
 int online_spaces(struct cli *cli) BASE_CHECK;
+/* The same after the command itself took a space away: that it is gone needs no saying. */
+int online_left(struct cli *cli) BASE_CHECK;
 /* Delivers the account's picture if it waits. */
 int online_picture(struct cli *cli, struct raum_error *error) BASE_CHECK;
 /* Before the replica is closed: what the command did to the picture is told at once, if the server

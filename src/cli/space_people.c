@@ -238,7 +238,7 @@ int space_leave(struct cli *cli)
     rc = post(cli, "leave", (const char *const[][2]){{"organizationId", m.id}, {NULL}}, &a);
     remote_answer_release(&a);
     if (rc == 0)
-        rc = online_spaces(cli);
+        rc = online_left(cli);
     return rc ? rc : done(cli, tr("left"), (const char *const[][2]){{"left", m.slug}, {NULL}});
 }
 
