@@ -24,7 +24,8 @@ is 0 --data guest image add one.jpg --slot avatar
 is 0 --data guest space create Marke --type brand
 is 0 --data guest --space marke tag create brandnew
 perl -e 'print "{\"formatName\":\"dexie\",\"formatVersion\":1,\"data\":{\"databaseName\":\"mana\",",
-    "\"databaseVersion\":41,\"tables\":[{\"name\":\"tags\",\"schema\":\"id\",\"rowCount\":$ARGV[0]}],",
+    "\"databaseVersion\":41,\"tables\":[{\"name\":\"tags\",\"schema\":\"id\",",
+    "\"rowCount\":$ARGV[0]}],",
     "\"data\":[{\"tableName\":\"tags\",\"inbound\":true,\"rows\":[", join(",", map {
     "{\"id\":\"t$_\",\"userId\":\"guest\",\"name\":\"tag $_\"}" } 1 .. $ARGV[0]), "]}]}}"' \
     $rows >old.json
