@@ -1,5 +1,6 @@
-/* `raum bench auth`: the server as a process of its own, with many accounts, asked by 64 connections
- * who they are. Beside it the same load on /health: what frame, loops and sockets cost alone. */
+/* `raum bench auth`: the server as a process of its own, with many accounts, asked by 64
+ * connections who they are. Beside it the same load on /health: what frame, loops and sockets cost
+ * alone. */
 #define _GNU_SOURCE
 #include "base/err.h"
 #include "cli/bench.h"
@@ -48,10 +49,11 @@ static int put_account(struct sql *sql, int n, const char *hash, int64_t now, st
                      "ssi", id, hash, now);
     if (rc)
         return rc;
-    return sql_run(sql, e,
-                   "INSERT INTO sessions (id, token, account, ip, agent, remember, created, updated,"
-                   " expires) VALUES (?1, ?2, ?1, '127.0.0.1', 'bench', 1, ?3, ?3, ?4)",
-                   "ssii", id, token, now, now + WEEK_MS);
+    return sql_run(
+        sql, e,
+        "INSERT INTO sessions (id, token, account, ip, agent, remember, created, updated,"
+        " expires) VALUES (?1, ?2, ?1, '127.0.0.1', 'bench', 1, ?3, ?3, ?4)",
+        "ssii", id, token, now, now + WEEK_MS);
 }
 
 static int fill(struct server *server, int count, struct raum_error *error)
@@ -87,7 +89,7 @@ static int make(const char *data, int count, struct raum_error *error)
 
 static int start(const char *data, struct child *child, struct raum_error *error)
 {
-    char *argv[] = {"raum",    "--data",        (char *)data,  "serve",
+    char *argv[] = {"raum",     "--data",      (char *)data,  "serve",
                     "--listen", "127.0.0.1:0", "--no-limits", NULL};
     char line[256] = "";
     posix_spawn_file_actions_t files;
@@ -189,8 +191,7 @@ static int compare(struct bench_run *b, const struct child *child, struct asking
         rc = measure(b, child, a, CONNECTIONS, own, error);
     if (rc)
         return rc;
-    bench_line(b, "who am I, 64 connections", load_rate(own), "/s", load_rate(raw), 30000,
-               true);
+    bench_line(b, "who am I, 64 connections", load_rate(own), "/s", load_rate(raw), 30000, true);
     bench_line(b, "the middle one of them", load_percentile(own, 0.5), "ms",
                load_percentile(raw, 0.5), 0, false);
     bench_line(b, "the slowest hundredth", load_percentile(own, 0.99), "ms",

@@ -60,8 +60,8 @@ static bool ask(struct line *l)
 {
     l->got = 0;
     l->sent = bench_now_ms();
-    return l->fd >= 0 && send(l->fd, l->client->request, l->client->len, MSG_NOSIGNAL) ==
-                             (ssize_t)l->client->len;
+    return l->fd >= 0 &&
+           send(l->fd, l->client->request, l->client->len, MSG_NOSIGNAL) == (ssize_t)l->client->len;
 }
 
 /* Status of a whole answer; 0: more to come; -1: none that is understood. */

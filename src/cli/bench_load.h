@@ -1,5 +1,6 @@
 /* A load generator for `raum bench`: many keep-alive connections of one thread, each sending its
- * request again as soon as it is answered. Knows HTTP/1.1 answers with a Content-Length and no more.
+ * request again as soon as it is answered. Knows HTTP/1.1 answers with a Content-Length and no
+ * more.
  */
 #ifndef CLI_BENCH_LOAD_H
 #define CLI_BENCH_LOAD_H
@@ -15,7 +16,7 @@
 struct load_client {
     const char *request; /* whole; lent */
     size_t len;
-    int group;           /* 0 .. LOAD_GROUPS - 1: counted apart */
+    int group; /* 0 .. LOAD_GROUPS - 1: counted apart */
 };
 
 struct load_result {

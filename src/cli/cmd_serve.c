@@ -255,7 +255,8 @@ static const struct cli_option serve_option[] = {
 };
 
 static const struct cli_option certificate_option[] = {
-    {"--new-authority", NULL, "another authority, too: for names that the old one may not speak for"},
+    {"--new-authority", NULL,
+     "another authority, too: for names that the old one may not speak for"},
     {0},
 };
 
@@ -276,12 +277,17 @@ const struct cli_command cmd_serve[] = {
      "raum serve certificate raum.local 192.168.1.5\n"
      "raum serve certificate raum.fritz.box --json",
      serve_certificate, false},
-    {"serve admin",
-     "accounts|disable EMAIL|enable EMAIL|reset-link EMAIL|sessions EMAIL|end-session ID|spaces|"
-     "tier SLUG TIER|stats",
-     1, 3, "what the host of a server may do", admin_option,
+    {"serve admin", "WHAT [WORD…]", 1, 3, "what the host of a server may do", admin_option,
+     "raum serve admin stats\n"
      "raum serve admin accounts\n"
-     "raum serve admin reset-link anna@example.org --origin https://raum.example",
+     "raum serve admin disable anna@example.org\n"
+     "raum serve admin enable anna@example.org\n"
+     "raum serve admin reset-link anna@example.org --origin https://raum.example\n"
+     "raum serve admin sessions anna@example.org\n"
+     "raum serve admin end-session ID\n"
+     "raum serve admin spaces\n"
+     "raum serve admin tier SLUG founder\n"
+     "raum serve admin import-better-auth better-auth.db",
      serve_admin, false},
     {0},
 };

@@ -1,10 +1,11 @@
 /* `raum serve admin …`: what the host of a server may do, in the database, beside the running
  * server. */
 #define _GNU_SOURCE
-#include "server/admin.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "cli/cmd_serve.h"
+#include "server/admin.h"
+#include "server/store/betterauth.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,23 +22,34 @@ struct admin {
 };
 
 static const struct out_column account_columns[] = {
-    {"id", NULL, OUT_TEXT, OUT_KEEP},          {"email", "address", OUT_TEXT, OUT_SHRINK},
-    {"name", "name", OUT_TEXT, OUT_SHRINK},    {"verified", "confirmed", OUT_BOOL, OUT_DROP},
-    {"disabled", "disabled", OUT_BOOL, OUT_KEEP}, {"spaces", "spaces", OUT_NUMBER, OUT_DROP},
-    {"sessions", "sessions", OUT_NUMBER, OUT_DROP}, {"createdAt", "since", OUT_TIME, OUT_DROP},
+    {"id", NULL, OUT_TEXT, OUT_KEEP},
+    {"email", "address", OUT_TEXT, OUT_SHRINK},
+    {"name", "name", OUT_TEXT, OUT_SHRINK},
+    {"verified", "confirmed", OUT_BOOL, OUT_DROP},
+    {"disabled", "disabled", OUT_BOOL, OUT_KEEP},
+    {"spaces", "spaces", OUT_NUMBER, OUT_DROP},
+    {"sessions", "sessions", OUT_NUMBER, OUT_DROP},
+    {"createdAt", "since", OUT_TIME, OUT_DROP},
     {"seenAt", "last seen", OUT_TIME, OUT_KEEP},
 };
 static const struct out_column space_columns[] = {
-    {"id", NULL, OUT_TEXT, OUT_KEEP},         {"slug", "slug", OUT_TEXT, OUT_KEEP},
-    {"name", "name", OUT_TEXT, OUT_SHRINK},   {"type", "type", OUT_TEXT, OUT_KEEP},
-    {"tier", "tier", OUT_TEXT, OUT_KEEP},     {"members", "members", OUT_NUMBER, OUT_DROP},
-    {"owner", "owner", OUT_TEXT, OUT_SHRINK}, {"createdAt", "since", OUT_TIME, OUT_DROP},
+    {"id", NULL, OUT_TEXT, OUT_KEEP},
+    {"slug", "slug", OUT_TEXT, OUT_KEEP},
+    {"name", "name", OUT_TEXT, OUT_SHRINK},
+    {"type", "type", OUT_TEXT, OUT_KEEP},
+    {"tier", "tier", OUT_TEXT, OUT_KEEP},
+    {"members", "members", OUT_NUMBER, OUT_DROP},
+    {"owner", "owner", OUT_TEXT, OUT_SHRINK},
+    {"createdAt", "since", OUT_TIME, OUT_DROP},
     {"deletedAt", "deleted", OUT_TIME, OUT_DROP},
 };
 static const struct out_column session_columns[] = {
-    {"id", "id", OUT_TEXT, OUT_KEEP},           {"ip", "from", OUT_TEXT, OUT_KEEP},
-    {"agent", "with", OUT_TEXT, OUT_SHRINK},    {"createdAt", "since", OUT_TIME, OUT_DROP},
-    {"updatedAt", "last seen", OUT_TIME, OUT_KEEP}, {"expiresAt", "until", OUT_TIME, OUT_DROP},
+    {"id", "id", OUT_TEXT, OUT_KEEP},
+    {"ip", "from", OUT_TEXT, OUT_KEEP},
+    {"agent", "with", OUT_TEXT, OUT_SHRINK},
+    {"createdAt", "since", OUT_TIME, OUT_DROP},
+    {"updatedAt", "last seen", OUT_TIME, OUT_KEEP},
+    {"expiresAt", "until", OUT_TIME, OUT_DROP},
 };
 
 static void cell_time(struct out_table *t, int64_t ms)
@@ -119,8 +131,8 @@ static int sessions(struct admin *x)
 {
     struct admin_session *list;
     struct out_table t;
-    int count, rc = admin_sessions(x->sql, &x->arena, x->words[0], x->now, &list, &count,
-                                   &x->cli->error);
+    int count,
+        rc = admin_sessions(x->sql, &x->arena, x->words[0], x->now, &list, &count, &x->cli->error);
     if (rc)
         return rc;
     out_table_begin(&t, &x->cli->out, session_columns, 6);
@@ -142,11 +154,28 @@ struct number {
     int64_t value;
 };
 
+static void put_numbers(struct cli *cli, const struct number *all, int count)
+{
+    struct json_writer w;
+    struct buf b;
+    buf_init(&b, 1 << 16);
+    json_begin(&w, &b);
+    json_open_object(&w);
+    for (int i = 0; i < count; i++) {
+        json_put_key(&w, all[i].key);
+        json_put_int(&w, all[i].value);
+        if (!cli->json)
+            out_pair(&cli->out, all[i].title, "%lld", (long long)all[i].value);
+    }
+    json_close_object(&w);
+    if (cli->json)
+        out_json(&cli->out, &b);
+    buf_release(&b);
+}
+
 static int stats(struct admin *x)
 {
     struct admin_stats s;
-    struct json_writer w;
-    struct buf b;
     int rc = admin_stats(x->sql, x->now, &s, &x->cli->error);
     if (rc)
         return rc;
@@ -161,19 +190,7 @@ static int stats(struct admin *x)
         {"members", tr("members"), s.members},
         {"invitations", tr("open invitations"), s.invitations},
     };
-    buf_init(&b, 1 << 16);
-    json_begin(&w, &b);
-    json_open_object(&w);
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        json_put_key(&w, all[i].key);
-        json_put_int(&w, all[i].value);
-        if (!x->cli->json)
-            out_pair(&x->cli->out, all[i].title, "%lld", (long long)all[i].value);
-    }
-    json_close_object(&w);
-    if (x->cli->json)
-        out_json(&x->cli->out, &b);
-    buf_release(&b);
+    put_numbers(x->cli, all, (int)(sizeof all / sizeof *all));
     return 0;
 }
 
@@ -207,8 +224,7 @@ static int reset_link(struct admin *x)
 {
     const char *link, *origin = cli_value(x->cli, "--origin");
     int rc = admin_reset_link(x->sql, &x->arena, raum_env_native(),
-                              origin ? origin : ORIGIN_DEFAULT, x->words[0], &link,
-                              &x->cli->error);
+                              origin ? origin : ORIGIN_DEFAULT, x->words[0], &link, &x->cli->error);
     if (rc)
         return rc;
     out_made(&x->cli->out, link, x->words[0]);
@@ -218,14 +234,40 @@ static int reset_link(struct admin *x)
     return 0;
 }
 
+static int import_better_auth(struct admin *x)
+{
+    struct betterauth_report r;
+    int rc = betterauth_import(x->sql, x->words[0], raum_env_native(), &r, &x->cli->error);
+    if (rc == 0) {
+        const struct number all[] = {
+            {"accounts", tr("accounts"), r.accounts},
+            {"passwords", tr("passwords"), r.passwords},
+            {"spaces", tr("spaces"), r.spaces},
+            {"personal", tr("of them personal"), r.personal},
+            {"members", tr("members"), r.members},
+            {"invitations", tr("open invitations"), r.invitations},
+            {"present", tr("here already"), r.present},
+            {"orphans", tr("of nobody, left out"), r.orphans},
+            {"changed", tr("taken over otherwise"), r.changed},
+        };
+        put_numbers(x->cli, all, (int)(sizeof all / sizeof *all));
+        if (r.notes.len)
+            cli_note(x->cli, "%s", buf_text(&r.notes));
+    }
+    betterauth_report_release(&r);
+    return rc;
+}
+
 static const struct {
     const char *name;
     int words;
     int (*run)(struct admin *x);
 } verbs[] = {
-    {"accounts", 0, accounts},       {"disable", 1, disable}, {"enable", 1, enable},
-    {"reset-link", 1, reset_link},   {"sessions", 1, sessions}, {"end-session", 1, end_session},
-    {"spaces", 0, spaces},           {"tier", 2, tier},       {"stats", 0, stats},
+    {"accounts", 0, accounts}, {"disable", 1, disable},
+    {"enable", 1, enable},     {"reset-link", 1, reset_link},
+    {"sessions", 1, sessions}, {"end-session", 1, end_session},
+    {"spaces", 0, spaces},     {"tier", 2, tier},
+    {"stats", 0, stats},       {"import-better-auth", 1, import_better_auth},
 };
 
 /* ---- the database ---- */
@@ -255,8 +297,8 @@ int serve_database(struct cli *cli, struct sql **out)
 static int run_verb(struct cli *cli, int i)
 {
     const struct raum_env *env = raum_env_native();
-    struct admin x = {.cli = cli, .now = env->now_ms(env->ctx),
-                      .words = (const char *const *)cli->words + 1};
+    struct admin x = {
+        .cli = cli, .now = env->now_ms(env->ctx), .words = (const char *const *)cli->words + 1};
     if (cli->count - 1 != verbs[i].words)
         return cli_usage(cli, tr("%s takes %d words"), verbs[i].name, verbs[i].words);
     int rc = serve_database(cli, &x.sql);

@@ -1,8 +1,8 @@
 /* `raum serve certificate`: https in a house without a domain. */
 #define _GNU_SOURCE
-#include "server/certificate.h"
 #include "base/err.h"
 #include "cli/cmd_serve.h"
+#include "server/certificate.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,8 +48,9 @@ static void tell(struct cli *cli, const char *folder, const struct certificate_r
         cli_note(cli, "%s",
                  tr("Each device has to trust the authority once: install authority.pem there, and "
                     "compare the fingerprint. raum itself takes it with --ca."));
-    cli_note(cli, "%s raum serve --listen 0.0.0.0:7117 --tls-cert %s/server.pem"
-                  " --tls-key %s/server.key --origin https://%s%s%s:7117",
+    cli_note(cli,
+             "%s raum serve --listen 0.0.0.0:7117 --tls-cert %s/server.pem"
+             " --tls-key %s/server.key --origin https://%s%s%s:7117",
              tr("Start:"), folder, folder, v6 ? "[" : "", name, v6 ? "]" : "");
 }
 

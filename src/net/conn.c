@@ -6,6 +6,7 @@
 
 #define LINGER_MS 2000
 #define REFUSED_LINES_MAX 20 /* a second */
+#define GREETINGS_MAX 1000   /* a handshake that is not finished takes 48 KB, a later one 17 */
 
 void conn_move(struct conn *c, enum conn_state state, int64_t deadline)
 {
@@ -77,6 +78,8 @@ static void on_input(struct evbuffer *input, const struct evbuffer_cb_info *info
             evbuffer_drain(input, len);
         }
     }
+    c->loop->greetings -= c->greeting;
+    c->greeting = false;
     conn_count(c);
     conn_ready(c);
 }
@@ -126,6 +129,7 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
         TAILQ_REMOVE(&l->ready, c, ready);
     if (l->passing == c)
         l->passing = NULL;
+    l->greetings -= c->greeting;
     atomic_fetch_sub(&l->server->open, 1);
     evbuffer_free(c->in);
     free(c);
@@ -274,6 +278,10 @@ static void pass(struct conn *c, const struct head *h, const char *data, size_t 
     }
     l->passing = c;
     bufferevent_trigger(c->bev, EV_READ, 0);
+    /* It must have taken all of it, as one request. Where it reads otherwise than we do, nothing of
+     * the connection can be trusted. */
+    if (l->passing == c && (evbuffer_get_length(input) > 0 || (c->job && !c->job->queued)))
+        conn_close(c);
     l->passing = NULL;
 }
 
@@ -362,6 +370,7 @@ static void gate_parsed(struct conn *c, const char *data)
         conn_refuse(c, status, why);
         return;
     }
+    c->credentials = false;
     c->length = h.length;
     c->chunked = h.chunked;
     if (!h.chunked && h.length <= 0) {
@@ -406,6 +415,17 @@ static void gate_head(struct conn *c)
     }
 }
 
+/* Room for one more handshake: the one that has taken longest gives way. */
+static void close_oldest_greeting(struct http_loop *l)
+{
+    struct conn *c;
+    TAILQ_FOREACH(c, &l->lists[CONN_HEAD], place)
+    if (c->greeting) {
+        conn_close(c);
+        return;
+    }
+}
+
 /* The first turn of a connection: evhttp has made its own half of it by now. */
 static bool adopt(struct conn *c)
 {
@@ -423,6 +443,12 @@ static bool adopt(struct conn *c)
         atomic_fetch_add_explicit(&l->server->refused, 1, memory_order_relaxed);
         conn_close(c);
         return false;
+    }
+    if (l->server->tls) {
+        if (l->greetings >= GREETINGS_MAX)
+            close_oldest_greeting(l);
+        c->greeting = true;
+        l->greetings++;
     }
     return true;
 }

@@ -25,7 +25,7 @@ enum head_scan_result head_scan(struct head_scan *scan, const char *data, size_t
                 scan->state = LAST_CR;
                 continue;
             }
-            if (c == ' ' || c == '\t') /* a folded line */
+            if (c == ' ') /* a folded line */
                 return HEAD_BAD;
             break;
         default:
@@ -34,8 +34,7 @@ enum head_scan_result head_scan(struct head_scan *scan, const char *data, size_t
                 continue;
             }
         }
-        /* Of control characters only the tab, and not in the first line. */
-        if ((c < 0x20 && !(c == '\t' && scan->lines > 0)) || c == 0x7f)
+        if (c < 0x20 || c == 0x7f) /* tabs too: parsers differ in where they count as blanks */
             return HEAD_BAD;
     }
     return HEAD_MORE;
@@ -168,9 +167,9 @@ static int parse_field(struct head *h, const char *line, size_t len, const char 
         return refuse(431, why, "too many fields");
     struct head_field *f = &h->fields[h->count++];
     const char *at = colon + 1, *end = line + len;
-    while (at < end && (*at == ' ' || *at == '\t'))
+    while (at < end && *at == ' ')
         at++;
-    while (end > at && (end[-1] == ' ' || end[-1] == '\t'))
+    while (end > at && end[-1] == ' ')
         end--;
     f->name = (struct head_slice){line, (size_t)(colon - line)};
     f->value = (struct head_slice){at, (size_t)(end - at)};

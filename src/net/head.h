@@ -2,7 +2,7 @@
  * ends, which length the body has, what the target means. Pure functions over bytes, so that they
  * can be fuzzed; knows no socket and no memory but the caller's.
  *
- * Strict on purpose. Whatever two parsers could read in two ways is refused: bare line feeds,
+ * Strict on purpose. Whatever two parsers could read in two ways is refused: bare line feeds, tabs,
  * folded lines, blanks before a colon, two lengths, a length beside a transfer encoding, encoded
  * slashes, dot segments. */
 #ifndef NET_HEAD_H

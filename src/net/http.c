@@ -430,12 +430,23 @@ static void fill_defaults(struct http_options *o)
     o->body_max = o->body_max ? o->body_max : (size_t)1 << 20;
     o->header_max = o->header_max ? o->header_max : 16384;
     o->buffered_max = o->buffered_max ? o->buffered_max : (size_t)48 << 20;
-    o->connections_max = o->connections_max ? o->connections_max : 20000;
+    if (!o->connections_max)
+        o->connections_max = o->tls_cert ? 4000 : 20000;
     o->queue_max = o->queue_max ? o->queue_max : 1024;
+    o->slow_workers = !o->slow ? 0 : o->slow_workers ? o->slow_workers : 3;
+    o->slow_max = o->slow_max ? o->slow_max : 64;
     o->header_ms = o->header_ms ? o->header_ms : 10000;
     o->request_ms = o->request_ms ? o->request_ms : 30000;
     o->idle_ms = o->idle_ms ? o->idle_ms : 60000;
     o->stream_max = o->stream_max ? o->stream_max : 256 * 1024;
+}
+
+/* What libevent has to say, a server hears as return values; its standard error is not libevent's.
+ */
+static void say_nothing(int severity, const char *text)
+{
+    (void)severity;
+    (void)text;
 }
 
 static void raise_descriptors(void)
@@ -455,8 +466,11 @@ static int start_threads(struct http_server *s, struct raum_error *error)
     int result = 0;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int i = 0; i < s->o.workers && result == 0; i++) {
-        if (pthread_create(&s->workers[i], NULL, job_worker, s) != 0)
+    for (int i = 0; i < s->o.workers + s->o.slow_workers && result == 0; i++) {
+        struct job_worker *w = &s->workers[i];
+        w->server = s;
+        w->queue = i < s->o.workers ? &s->fast : &s->slow;
+        if (pthread_create(&w->thread, NULL, job_worker, w) != 0)
             result = err_set(error, RAUM_ENOMEM, "no thread can be started");
         else
             s->worker_count++;
@@ -481,10 +495,11 @@ static void join_workers(struct http_server *s)
 {
     pthread_mutex_lock(&s->lock);
     s->closed = true;
-    pthread_cond_broadcast(&s->wanted);
+    pthread_cond_broadcast(&s->fast.wanted);
+    pthread_cond_broadcast(&s->slow.wanted);
     pthread_mutex_unlock(&s->lock);
     for (int i = 0; i < s->worker_count; i++)
-        pthread_join(s->workers[i], NULL);
+        pthread_join(s->workers[i].thread, NULL);
     s->worker_count = 0;
 }
 
@@ -509,7 +524,8 @@ static void server_free(struct http_server *s)
     if (s->tls)
         tls_close(s->tls);
     pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->wanted);
+    pthread_cond_destroy(&s->fast.wanted);
+    pthread_cond_destroy(&s->slow.wanted);
     pthread_cond_destroy(&s->changed);
     free(s->workers);
     free(s->loops);
@@ -528,20 +544,23 @@ int http_start(struct http_server **out, const struct http_options *options,
     s->o = *options;
     fill_defaults(&s->o);
     s->listener = -1;
-    s->last = &s->first;
+    s->fast.last = &s->fast.first;
+    s->slow.last = &s->slow.first;
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->wanted, NULL);
+    pthread_cond_init(&s->fast.wanted, NULL);
+    pthread_cond_init(&s->slow.wanted, NULL);
     pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     s->loops = calloc((size_t)s->o.loops, sizeof *s->loops);
-    s->workers = calloc((size_t)s->o.workers, sizeof *s->workers);
+    s->workers = calloc((size_t)(s->o.workers + s->o.slow_workers), sizeof *s->workers);
     if (!s->loops || !s->workers)
         result = err_set(error, RAUM_ENOMEM, NULL);
     if (result == 0 && (s->o.tls_cert || s->o.tls_key))
         result = tls_open(&s->tls, s->o.tls_cert, s->o.tls_key, error);
     raise_descriptors();
+    event_set_log_callback(say_nothing);
     if (result == 0)
         result = listen_on(s, error);
     for (int i = 0; i < s->o.loops && result == 0; i++)

@@ -37,6 +37,7 @@ struct job {
     size_t held;         /* bytes counted for it, with its connection's */
     size_t answered;     /* bytes of its answer, counted by the worker until it is sent */
     int64_t started;     /* ms */
+    bool slow;           /* for the workers of slow ones */
     bool queued, orphan; /* orphan: held is counted without a connection */
     char peer[64];
 };
@@ -70,7 +71,7 @@ struct conn {
     struct head_scan scan;
     struct head_chunks chunks;
     uint8_t state;
-    bool is_ready, passing, chunked, credentials, overrun;
+    bool is_ready, passing, chunked, credentials, overrun, greeting;
 };
 TAILQ_HEAD(conn_list, conn);
 
@@ -99,6 +100,7 @@ struct http_loop {
     int64_t now; /* ms, monotonic, of this turn */
     uint64_t seed;
     struct conn_list lists[CONN_STATES], ready;
+    int greetings; /* connections over TLS that have not sent a word yet */
     struct conn *passing;
     struct job *batch, **batch_end; /* for the workers, at the end of the turn */
     int batch_count;
@@ -113,19 +115,32 @@ struct http_loop {
     struct http_stream *dirty;
 };
 
+/* Requests that wait for a worker, and the workers that wait for one. */
+struct job_queue {
+    pthread_cond_t wanted;
+    struct job *first, **last;
+    atomic_int count; /* read without the lock, too */
+    int waiting;
+};
+
+struct job_worker {
+    struct http_server *server;
+    struct job_queue *queue;
+    pthread_t thread;
+};
+
 struct http_server {
     struct http_options o;
     int port, listener;
     struct ssl_ctx_st *tls;
     struct http_loop *loops;
-    pthread_t *workers;
+    struct job_worker *workers; /* those of the slow queue last */
     int worker_count;
 
-    pthread_mutex_t lock; /* of the queue and the states below */
-    pthread_cond_t wanted, changed;
-    struct job *first, **last;
-    atomic_int queued; /* read without the lock, too */
-    int waiting, started, failed, quiet;
+    pthread_mutex_t lock; /* of the queues and the states below */
+    pthread_cond_t changed;
+    struct job_queue fast, slow;
+    int started, failed, quiet;
     bool closed;
     struct raum_error why;
 

@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "net/http_inside.h"
 
 #include "base/utf8.h"
@@ -6,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define ARENA_MAX ((size_t)4 << 20)
 #define SPARE_MAX 128
@@ -13,6 +16,7 @@
 #define DRAIN_BYTES_A_MS 16 /* the slowest reader that is waited for */
 #define LOG_PATH_MAX 256
 #define LOG_PART_MAX 20
+#define SLOW_NICE 10
 #define BUSY "{\"error\":{\"code\":\"BUSY\",\"message\":\"too much to do; try again\"}}"
 #define NO_ANSWER "{\"error\":{\"code\":\"INTERNAL\",\"message\":\"no answer\"}}"
 
@@ -147,9 +151,12 @@ void job_arrived(struct evhttp_request *req, void *arg)
     struct http_loop *l = arg;
     struct conn *c = l->passing;
     struct job *j = c ? c->job : NULL;
-    /* Only what the gate let through comes here, and at once. */
-    if (!j || evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)) != c->bev)
-        abort();
+    /* Only what the gate let through comes here, and at once. Anything else would be a request that
+     * evhttp has read out of the leavings of another. */
+    if (!j || evhttp_connection_get_bufferevent(evhttp_request_get_connection(req)) != c->bev) {
+        evhttp_send_error(req, 400, NULL); /* closes */
+        return;
+    }
     struct evbuffer *body = evhttp_request_get_input_buffer(req);
     size_t len = evbuffer_get_length(body);
     j->req = req;
@@ -159,8 +166,10 @@ void job_arrived(struct evhttp_request *req, void *arg)
         return;
     }
     conn_count(c);
-    if (l->server->queued + l->batch_count >=
-        l->server->o.queue_max) { /* a look without the lock */
+    struct http_server *s = l->server;
+    j->slow = s->o.slow && s->o.slow(s->o.arg, &j->q);
+    int waiting = j->slow ? s->slow.count : s->fast.count; /* a look without the lock */
+    if (waiting + l->batch_count >= (j->slow ? s->o.slow_max : s->o.queue_max)) {
         answer_busy(j);
         return;
     }
@@ -170,6 +179,21 @@ void job_arrived(struct evhttp_request *req, void *arg)
     l->batch_count++;
 }
 
+static void push(struct job_queue *queue, struct job *j)
+{
+    j->next = NULL;
+    *queue->last = j;
+    queue->last = &j->next;
+    queue->count++;
+}
+
+static void wake(struct job_queue *queue, int added)
+{
+    int count = queue->waiting < added ? queue->waiting : added;
+    for (int i = 0; i < count; i++)
+        pthread_cond_signal(&queue->wanted);
+}
+
 /* What one turn has brought goes to the workers under one lock, and no more of them are woken than
  * are needed. */
 void job_submit(struct http_loop *l)
@@ -177,13 +201,15 @@ void job_submit(struct http_loop *l)
     struct http_server *s = l->server;
     if (l->batch_count == 0)
         return;
+    int slow = 0;
     pthread_mutex_lock(&s->lock);
-    *s->last = l->batch;
-    s->last = l->batch_end;
-    s->queued += l->batch_count;
-    int wake = s->waiting < l->batch_count ? s->waiting : l->batch_count;
-    for (int i = 0; i < wake; i++)
-        pthread_cond_signal(&s->wanted);
+    for (struct job *j = l->batch, *next; j; j = next) {
+        next = j->next;
+        slow += j->slow;
+        push(j->slow ? &s->slow : &s->fast, j);
+    }
+    wake(&s->fast, l->batch_count - slow);
+    wake(&s->slow, slow);
     pthread_mutex_unlock(&s->lock);
     l->batch = NULL;
     l->batch_end = &l->batch;
@@ -268,24 +294,28 @@ static bool start_worker(struct http_server *s, void **state)
 
 void *job_worker(void *arg)
 {
-    struct http_server *s = arg;
+    const struct job_worker *self = arg;
+    struct http_server *s = self->server;
+    struct job_queue *queue = self->queue;
     void *state = NULL;
     if (!start_worker(s, &state))
         return NULL;
+    if (queue == &s->slow) /* a thread of its own priority; whoever asks little goes first */
+        setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        while (!s->first && !s->closed) {
-            s->waiting++;
-            pthread_cond_wait(&s->wanted, &s->lock);
-            s->waiting--;
+        while (!queue->first && !s->closed) {
+            queue->waiting++;
+            pthread_cond_wait(&queue->wanted, &s->lock);
+            queue->waiting--;
         }
-        struct job *j = s->first;
+        struct job *j = queue->first;
         if (!j)
             break;
-        s->first = j->next;
-        if (!s->first)
-            s->last = &s->first;
-        s->queued--;
+        queue->first = j->next;
+        if (!queue->first)
+            queue->last = &queue->first;
+        queue->count--;
         pthread_mutex_unlock(&s->lock);
         run(s, j, state);
         pthread_mutex_lock(&s->lock);
@@ -358,6 +388,8 @@ void job_answer(struct job *j)
     if (c && c->state == CONN_WAIT) {
         bool stopping = atomic_load_explicit(&s->stopping, memory_order_relaxed);
         size_t len = q->answer.len;
+        if ((len > COPY_MAX || q->stream) && s->o.credentials)
+            c->credentials = s->o.credentials(s->o.arg, q);
         put_answer(q, req);
         j->req = NULL;
         c->job = NULL;
@@ -369,8 +401,6 @@ void job_answer(struct job *j)
         }
         if (stopping)
             evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close");
-        if (len > COPY_MAX && s->o.credentials)
-            c->credentials = s->o.credentials(s->o.arg, q);
         conn_move(c, CONN_WRITE,
                   j->loop->now + s->o.request_ms + (int64_t)(len / DRAIN_BYTES_A_MS));
         c->started = j->loop->now;

@@ -1,7 +1,7 @@
 /* https in a house without a domain: a small authority of its own and a certificate for the names
  * and addresses of one server, by OpenSSL. What the authority may speak for is written into it
- * (name constraints): the names it was made for, and what can only be local. So a device that trusts
- * it does not have to trust it about the rest of the world.
+ * (name constraints): the names it was made for, and what can only be local. So a device that
+ * trusts it does not have to trust it about the rest of the world.
  *
  * Folder:  authority.pem  authority.key (0600)  server.pem (with the authority)  server.key (0600)
  */
@@ -18,8 +18,8 @@
 #define CERTIFICATE_AUTHORITY_DAYS 3650
 
 struct certificate_report {
-    bool new_authority;        /* made just now: devices have to be told */
-    char fingerprint[96];      /* of the authority: SHA-256, "AB:CD:…" */
+    bool new_authority;   /* made just now: devices have to be told */
+    char fingerprint[96]; /* of the authority: SHA-256, "AB:CD:…" */
 };
 
 /* Host name (letters, digits, hyphens, dots) or IP address. */

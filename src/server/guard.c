@@ -186,22 +186,21 @@ static int add_new(struct http_request *q, const char *name, const char *value)
     return has_answer_header(q, name) ? 0 : http_add(q, name, value);
 }
 
-/* Which of our headers a page's script may read. Better Auth names those it sets, always. */
+/* Which of our headers a page's script may read. Better Auth names those it sets, to everybody. */
 static int expose(struct call *c, bool cors)
 {
     struct http_request *q = c->http;
-    if (cors)
-        return http_add(
-            q, "Access-Control-Expose-Headers",
-            "set-auth-token, set-auth-jwt, X-Retry-After, Retry-After, Location, ETag, "
-            "Upload-Offset, Upload-Length, Upload-Expires, Tus-Resumable, X-Request-Id");
     bool jwt = has_answer_header(q, "set-auth-jwt"), token = has_answer_header(q, "set-auth-token");
-    if (!jwt && !token)
+    if (jwt || token)
+        return http_add(q, "Access-Control-Expose-Headers",
+                        jwt && token ? "set-auth-jwt, set-auth-token"
+                        : jwt        ? "set-auth-jwt"
+                                     : "set-auth-token");
+    if (!cors || strncmp(q->path, "/api/auth/", 10) == 0)
         return 0;
     return http_add(q, "Access-Control-Expose-Headers",
-                    jwt && token ? "set-auth-jwt, set-auth-token"
-                    : jwt        ? "set-auth-jwt"
-                                 : "set-auth-token");
+                    "Retry-After, Location, ETag, Upload-Offset, Upload-Length, Upload-Expires, "
+                    "Tus-Resumable, X-Request-Id");
 }
 
 static bool is_data(const char *path)

@@ -15,6 +15,7 @@
 #include "server/spaces/spaces.h"
 #include "server/store/sql.h"
 #include "server/url.h"
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,6 +140,20 @@ static bool has_credentials(void *arg, const struct http_request *head)
     return s->upstream ? upstream_known(s->upstream, head) : session_signed(s, head);
 }
 
+/* What hashes a password takes tens of milliseconds, and only a few at once. */
+static bool is_slow(void *arg, const struct http_request *head)
+{
+    static const char *const paths[] = {"/sign-in/email", "/sign-up/email",  "/change-password",
+                                        "/delete-user",   "/reset-password", NULL};
+    (void)arg;
+    if (strcmp(head->method, "POST") != 0 || strncmp(head->path, "/api/auth/", 10) != 0)
+        return false;
+    for (int i = 0; paths[i]; i++)
+        if (strcmp(head->path + 9, paths[i]) == 0)
+            return true;
+    return false;
+}
+
 static int listen_on(struct server *s, struct raum_error *error)
 {
     const struct server_options *o = &s->options;
@@ -149,6 +164,7 @@ static int listen_on(struct server *s, struct raum_error *error)
         .tls_key = o->tls_key,
         .workers = o->workers ? o->workers : WORKERS,
         .credentials = has_credentials,
+        .slow = is_slow,
         .handle = handle,
         .arg = s,
         .worker_start = worker_start,
@@ -158,9 +174,19 @@ static int listen_on(struct server *s, struct raum_error *error)
     return http_start(&s->http, &http, error);
 }
 
+/* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
+ * pieces, one for each thread, for ever. */
+static void keep_memory_small(void)
+{
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    mallopt(M_ARENA_MAX, 4);
+}
+
 int server_start(struct server **out, const struct server_options *options,
                  struct raum_error *error)
 {
+    keep_memory_small();
     int rc = server_open(out, options, error);
     if (rc)
         return rc;

@@ -149,7 +149,8 @@ static size_t host_name(const char *host, const char **name)
 {
     if (*host == '[') {
         *name = host + 1;
-        return strcspn(*name, "]");
+        size_t len = strcspn(*name, "]");
+        return (*name)[len] ? len : 0;
     }
     *name = host;
     return strcspn(host, ":");

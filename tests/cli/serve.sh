@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# raum serve: start, words, secrets, the end; backup under load; the host's commands; https in a house.
+# raum serve: start, words, secrets, the end; backup under load; the host's commands; https in a
+# house.
 . "$(dirname "$0")/checks"
 plain=$RAUM_SOURCE/build/raum
 
@@ -15,6 +16,7 @@ now_ms() { date +%s%3N; }
 # start DIR WORD…: a server on a free port; its pid in $pid, its address in $url, its log in DIR.log
 start() {
     local dir=$1 i
+    rm -f "$dir.out"
     shift
     "${program:-$RAUM}" --data "$dir" serve --listen 127.0.0.1:0 "$@" >"$dir.out" 2>"$dir.log" &
     pid=$!
@@ -94,19 +96,22 @@ get -H "Authorization: Bearer $token" "$url/api/auth/get-session" >"$out"
 says anna@example.org
 stop "$pid"
 
-# As a host's user meets it: the plain program, an empty directory. Loading libraries included.
+# As a host meets it: the plain program, an empty directory, loading its libraries included. What
+# the machine does beside it is not its fault: judged is what it computed until it listened.
 if [ -x "$plain" ]; then
-    best=9999
+    wall=9999 cpu=9999
     for i in 1 2 3; do
-        from=$(date +%s%N)
+        from=$(now_ms)
         program=$plain start "$scratch/start$i"
-        until get -f -o /dev/null "$url/ready"; do sleep 0.01; done
-        ms=$((($(date +%s%N) - from) / 1000000))
-        [ $ms -lt $best ] && best=$ms
+        ms=$(($(now_ms) - from))
+        computed=$(awk '{ print ($14 + $15) * 10 }' "/proc/$pid/stat")
+        [ $ms -lt $wall ] && wall=$ms
+        [ "$computed" -lt $cpu ] && cpu=$computed
+        same 200 "$(get -o /dev/null -w '%{http_code}' "$url/ready")" 'ready when it says so'
         stop "$pid"
     done
-    echo "serve: ready after $best ms (asked by curl)"
-    [ $best -le 400 ] && ok || ko "ready after $best ms"
+    echo "serve: listens after $wall ms, of which it computed $cpu ms"
+    [ $cpu -le 100 ] && ok || ko "it computed $cpu ms until it listened"
 fi
 
 # A public address without TLS is allowed and warned about; with a proxy's origin it is not.
@@ -143,4 +148,63 @@ if command -v openssl >/dev/null; then
 fi
 stop "$pid"
 clean_log "$scratch/h"
+
+# ---- the host's commands, beside the running server
+
+is 3 --data "$scratch/none" serve admin stats; says NOT_FOUND
+[ ! -e none/server/server.db ] && ok || ko 'looking made a database'
+is 2 serve admin; is 2 serve admin nonsense; says reset-link
+is 2 serve admin disable; is 2 serve admin tier x
+
+start "$scratch/m" --no-limits
+export RAUM_DATA=$scratch/m
+sign_up "$url" bert
+sign_up "$url" anna
+session() { get -H "Authorization: Bearer $token" "$url/api/auth/get-session"; }
+sign_in() { # sign_in NAME PASSWORD: the status
+    get -o "$out" -w '%{http_code}' -H 'content-type: application/json' \
+        "$url/api/auth/sign-in/email" -d "{\"email\":\"$1@example.org\",\"password\":\"$2\"}"
+}
+is 0 serve admin accounts --json; valid
+same 'anna@example.org bert@example.org' "$(json 'join " ", map { $_->{email} } @$v')" accounts
+is 0 serve admin accounts; says anna@example.org
+is 0 serve admin stats --json; valid
+same '2 2 2' "$(json 'join " ", @$v{qw(accounts spaces personal)}')" stats
+is 0 serve admin stats; says accounts
+is 0 serve admin spaces --json
+same 'anna personal public' "$(json 'join " ", @{$v->[0]}{qw(slug type tier)}')" spaces
+# A closed account: its sessions end at once, and it gets no other.
+is 3 serve admin disable nobody@example.org
+is 0 serve admin disable anna@example.org
+same null "$(session)" 'a session of a closed account'
+[ "$(sign_in anna 'correct horse')" -ge 400 ] && ok || ko 'a closed account signs in'
+same 200 "$(sign_in bert 'correct horse')" 'the other one'
+is 0 serve admin enable anna@example.org
+same 200 "$(sign_in anna 'correct horse')" 'opened again'
+# A link for a new password: the page is there, it works, once.
+is 0 serve admin reset-link anna@example.org --origin "$url" --quiet --json
+link=$(json '$v->{id}')
+same 200 "$(get -L -o page -w '%{http_code}' "$link")" 'the link leads to a page'
+grep -q reset.js page && ok || ko 'it is not the page'
+secret=${link##*[=/]}
+for status_wanted in 200 400; do
+    same $status_wanted "$(get -o "$out" -w '%{http_code}' -H 'content-type: application/json' \
+        "$url/api/auth/reset-password" \
+        -d "{\"token\":\"$secret\",\"newPassword\":\"new horse\"}")" reset
+done
+same 401 "$(sign_in anna 'correct horse')" 'the old password'
+same 200 "$(sign_in anna 'new horse')" 'the new password'
+token=$(sed 's/.*"token":"\([A-Za-z0-9]*\)".*/\1/' "$out")
+is 0 serve admin sessions anna@example.org --json
+silent "$token"
+session_id=$(json '$v->[0]{id}')
+is 0 serve admin end-session "$session_id"
+same null "$(session)" 'an ended session'
+is 3 serve admin end-session "$session_id"
+is 0 serve admin tier anna founder; is 3 serve admin tier nowhere founder
+is 2 serve admin tier anna emperor
+is 0 serve admin spaces --json; same founder "$(json '$v->[0]{tier}')" tier
+if grep -q "$token" m.log; then ko 'a token stands in the log'; else ok; fi
+stop "$pid"
+clean_log "$scratch/m"
 finish

@@ -60,7 +60,7 @@ is 0 help; says 'image add'; silent image-worker
 while read -r first second; do
     is 0 help "$first" ${second:+"$second"}; says "raum $first"
     is 0 "$first" ${second:+"$second"} --help
-done < <("$RAUM" help | sed -n 's/^  \([a-z-][a-z-]*\( [a-z]*\)\?\).*/\1/p' | sort -u)
+done < <("$RAUM" help | sed -n 's/^  \([a-z][a-z-]*\( [a-z]*\)\?\).*/\1/p' | sort -u)
 is 0 help image; says 'image restore'
 is 2 help nothing; is 2 help image nothing
 RAUM_LANG=de_AT.UTF-8 is 0 help; says 'Jede Option'

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The files of deploy/ are what their programs accept: systemd, Caddy, nginx, hadolint, Docker Compose,
-# each asked where it is installed. What needs none of them is checked in any case.
+# The files of deploy/ are what their programs accept: systemd, Caddy, nginx, hadolint, Docker
+# Compose, each asked where it is installed. What needs none of them is checked in any case.
 set -uo pipefail
 cd "$RAUM_SOURCE/deploy" || exit 1
 scratch=$(mktemp -d)

@@ -221,6 +221,23 @@ static void test_redirects(void **state)
     client_answer_release(&a);
 }
 
+static void test_ipv6(void **state)
+{
+    struct http_options o = kit_options();
+    struct http_server *s;
+    struct client_answer a;
+    struct raum_error error;
+    (void)state;
+    o.host = "::1";
+    if (http_start(&s, &o, &error) < 0)
+        skip(); /* a machine without it */
+    snprintf(url, sizeof url, "http://[::1]:%d/echo", http_port(s));
+    assert_int_equal(ask((struct client_request){.url = url}, &a, &error), 0);
+    assert_non_null(strstr(buf_text(&a.body), "host=[::1]:"));
+    client_answer_release(&a);
+    http_stop(s, 1000);
+}
+
 /* A server that says what it likes. */
 struct liar {
     int listener;
@@ -303,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_exchange),  cmocka_unit_test(test_headers),
         cmocka_unit_test(test_limits),    cmocka_unit_test(test_unreachable),
         cmocka_unit_test(test_redirects), cmocka_unit_test(test_liars),
+        cmocka_unit_test(test_ipv6),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

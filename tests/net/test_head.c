@@ -37,7 +37,9 @@ static void test_framing(void **state)
 {
     (void)state;
     assert_int_equal(JUDGE(GET "\r\n"), 0);
-    assert_int_equal(JUDGE(GET "X: \t y z \r\n\r\n"), 0);
+    assert_int_equal(JUDGE(GET "X:   y z  \r\n\r\n"), 0);
+    assert_int_equal(JUDGE(GET "X: \ty\r\n\r\n"), 400);
+    assert_int_equal(JUDGE(POST "Transfer-Encoding:\tchunked\r\n\r\n"), 400);
     assert_int_equal(JUDGE("GET / HTTP/1.0\r\nHost: a\r\n\r\n"), 0);
     assert_int_equal(JUDGE(POST "Content-Length: 0\r\n\r\n"), 0);
     assert_int_equal(JUDGE(POST "Content-Length: 12\r\n\r\n"), 0);

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -181,6 +182,70 @@ static void test_smuggling(void **state)
         free(text);
         close(fd);
     }
+}
+
+static uint64_t seed;
+
+static unsigned pick(unsigned below)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return (unsigned)(seed >> 33) % below;
+}
+
+/* Good requests with a few bytes changed, dropped, doubled, cut anywhere: whatever becomes of them,
+ * each "200" is one that the gate and evhttp understood alike, and the server stays. */
+static void test_mutations(void **state)
+{
+    static const char *const good[] = {
+        GET "Connection: keep-alive\r\nAccept: */*\r\n\r\n",
+        POST "Content-Length: 12\r\n\r\nhello, world" GET "\r\n",
+        POST "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0a\r\n0123456789\r\n0\r\n\r\n" GET
+             "\r\n",
+        "HEAD /echo?a=b HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n" GET "\r\n",
+    };
+    static const char odd[] = "\r\n\t :;,0123456789abcdefx%/.\\?#\0\x7f\xff";
+    const char *given = getenv("RAUM_SEED");
+    seed = given ? strtoull(given, NULL, 10) : (uint64_t)kit_now() * 2654435761u + 1;
+    print_message("RAUM_SEED=%llu\n", (unsigned long long)seed);
+    (void)state;
+    for (int i = 0; i < 1500; i++) {
+        char text[600];
+        const char *from = good[pick(4)];
+        size_t len = strlen(from);
+        memcpy(text, from, len);
+        for (unsigned n = pick(4) + 1; n > 0 && len > 2; n--) {
+            size_t at = pick((unsigned)len);
+            switch (pick(4)) {
+            case 0:
+                text[at] = odd[pick(sizeof odd - 1)];
+                break;
+            case 1:
+                memmove(text + at, text + at + 1, --len - at);
+                break;
+            case 2:
+                memmove(text + at + 1, text + at, len++ - at);
+                text[at] = odd[pick(sizeof odd - 1)];
+                break;
+            default:
+                text[at] = (char)pick(256);
+            }
+        }
+        int fd = kit_connect(port);
+        size_t cut = pick((unsigned)len);
+        kit_send(fd, text, cut);
+        if (i % 8 == 0)
+            kit_sleep(1);
+        kit_send(fd, text + cut, len - cut);
+        if (i % 50 == 0) {
+            char *answer = kit_answer(fd, 2500); /* an answer, a refusal or an end */
+            assert_true(*answer == '\0' || strncmp(answer, "HTTP/1.", 7) == 0);
+            free(answer);
+        }
+        close(fd);
+    }
+    still_alive();
 }
 
 /* Connections that get a byte every 50 ms, all at once: each ends when its total time is over. */
@@ -477,6 +542,44 @@ static void test_idle_connections(void **state)
     http_stop(s, 5000);
 }
 
+/* No descriptor is left for the next connection: the server waits without burning time, and goes
+ * on when there are some again. */
+static void test_descriptors(void **state)
+{
+    struct rlimit limit, low;
+    int fds[60], reports[2];
+    (void)state;
+    assert_int_equal(pipe(reports), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    pid_t child = fork(); /* with the old limit */
+    if (child == 0) {
+        int made = 0;
+        for (; made < 60; made++) {
+            fds[made] = kit_connect(port);
+            kit_say(fds[made], "GET");
+        }
+        kit_sleep(300);
+        (void)!write(reports[1], &made, sizeof made);
+        _exit(0);
+    }
+    low = limit;
+    low.rlim_cur = (rlim_t)dup(0) + 20;
+    close((int)low.rlim_cur - 20);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    clock_t before = clock();
+    int made = 0;
+    assert_int_equal(read(reports[0], &made, sizeof made), sizeof made);
+    assert_int_equal(made, 60);
+    if (PLAIN)
+        assert_true(clock() - before < CLOCKS_PER_SEC / 10);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    kit_sleep(200);
+    still_alive();
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    close(reports[0]);
+    close(reports[1]);
+}
+
 int main(void)
 {
     /* The connections first, while memory is fresh: what they cost is measured. */
@@ -489,9 +592,11 @@ int main(void)
         cmocka_unit_test(test_slowloris),
         cmocka_unit_test(test_idle_is_closed),
         cmocka_unit_test(test_garbage),
+        cmocka_unit_test(test_mutations),
         cmocka_unit_test(test_slow_readers),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_abandoned),
+        cmocka_unit_test(test_descriptors),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

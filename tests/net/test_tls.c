@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -240,6 +241,26 @@ static void test_garbage(void **state)
     test_https(state);
 }
 
+/* Handshakes that are begun and left lying cost much: the oldest give way, newcomers get in. */
+static void test_many_handshakes(void **state)
+{
+    int fds[1100], closed = 0;
+    (void)state;
+    for (int i = 0; i < 1100; i++) {
+        fds[i] = kit_connect(port);
+        if (i % 2)
+            kit_send(fds[i], "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11);
+    }
+    kit_sleep(50);
+    test_https(state);
+    for (int i = 0; i < 1100; i++) {
+        char byte;
+        closed += recv(fds[i], &byte, 1, MSG_DONTWAIT) == 0;
+        close(fds[i]);
+    }
+    assert_true(closed >= 100);
+}
+
 static void start_fails(const char *c, const char *k, int code, const char *words)
 {
     struct http_options o = kit_options();
@@ -294,10 +315,10 @@ static void test_stream(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_https),    cmocka_unit_test(test_certificate_refused),
-        cmocka_unit_test(test_versions), cmocka_unit_test(test_records),
-        cmocka_unit_test(test_garbage),  cmocka_unit_test(test_bad_files),
-        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_https),     cmocka_unit_test(test_certificate_refused),
+        cmocka_unit_test(test_versions),  cmocka_unit_test(test_records),
+        cmocka_unit_test(test_garbage),   cmocka_unit_test(test_many_handshakes),
+        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_stream),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

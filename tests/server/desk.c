@@ -35,16 +35,15 @@ static void aim(struct http_request *q, const char *target)
     q->query = query ? query : "";
 }
 
-static void fill(struct http_request *q, struct http_header *h, const char *token,
-                 const char *type, const char *const *headers)
+static void fill(struct http_request *q, struct http_header *h, const char *token, const char *type,
+                 const char *const *headers)
 {
     int n = 0;
     h[n++] = (struct http_header){"Host", "raum.test"};
     if (type)
         h[n++] = (struct http_header){"Content-Type", type};
     if (token)
-        h[n++] = (struct http_header){"Authorization",
-                                      arena_printf(&q->arena, "Bearer %s", token)};
+        h[n++] = (struct http_header){"Authorization", arena_printf(&q->arena, "Bearer %s", token)};
     for (; headers && headers[0]; headers += 2) {
         assert_true(n < HEADERS_MAX);
         h[n++] = (struct http_header){headers[0], headers[1]};

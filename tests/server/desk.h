@@ -23,7 +23,7 @@ struct reply {
     struct buf body;
     struct http_request http; /* for headers of the answer */
     struct json_doc doc;
-    struct json_value json;   /* none when the body is no JSON */
+    struct json_value json; /* none when the body is no JSON */
 };
 
 void desk_open(struct desk *d);

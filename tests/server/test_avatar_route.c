@@ -1,9 +1,9 @@
-/* The account's picture (G-T11): it shows up in the session, each has an address of its own, the old
- * one dies; nothing but a small clean WebP gets in. */
+/* The account's picture (G-T11): it shows up in the session, each has an address of its own, the
+ * old one dies; nothing but a small clean WebP gets in. */
 #include "server/desk.h"
 
 #define AVATAR "/api/v1/avatar"
-#define SIDE_BITS(w, h) (((w)-1) | (uint32_t)((h)-1) << 14)
+#define SIDE_BITS(w, h) (((w) - 1) | (uint32_t)((h) - 1) << 14)
 
 static struct desk desk;
 static char anna[64], bert[64];
@@ -84,8 +84,7 @@ static void picture(struct file *f, unsigned width, unsigned height)
 
 /* ---- sending ---- */
 
-static int send(const char *token, const char *type, const void *data, size_t len,
-                struct reply *r)
+static int send(const char *token, const char *type, const void *data, size_t len, struct reply *r)
 {
     desk_send(&desk, desk.sql, "PUT", AVATAR, token, type, data, len, NULL, r);
     return r->status;
@@ -205,8 +204,7 @@ static void nobody(void **state)
     desk_done(&r);
     DESK_IS(&desk, 401, "DELETE", AVATAR, NULL, NULL);
     static const char *const guesses[] = {
-        "",   "/",    "/a",   "/00000000000000000000000000000000", "/%", "/' OR 1=1 --",
-        "/_", "/..", NULL,
+        "", "/", "/a", "/00000000000000000000000000000000", "/%", "/' OR 1=1 --", "/_", "/..", NULL,
     };
     for (const char *const *one = guesses; *one; one++) {
         char path[256];

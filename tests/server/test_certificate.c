@@ -1,6 +1,6 @@
-/* The house's own authority: what it makes holds, it speaks for what it was made for and for nothing
- * else, and it is never replaced unasked. That curl, OpenSSL and our client believe it is tested by
- * tests/cli/serve.sh. */
+/* The house's own authority: what it makes holds, it speaks for what it was made for and for
+ * nothing else, and it is never replaced unasked. That curl, OpenSSL and our client believe it is
+ * tested by tests/cli/serve.sh. */
 #include "server/certificate.h"
 
 #include "server/kit.h"
@@ -61,10 +61,11 @@ static void names(void **state)
     static const char *const good[] = {"raum",      "raum.local", "a-b.home.arpa", "192.168.1.5",
                                        "fd00::1",   "::1",        "xn--rm-via.de", "1a.lan",
                                        "9.example", NULL};
-    static const char *const bad[] = {"",        ".",        "a..b",    ".a",     "a.",   "-a",
-                                      "a-",      "a.-b",     "a-.b",    "Raum",   "a b",  "a,DNS:b",
-                                      "a\nDNS:b", "*.local", "1.2.3",   "1.2.3.4.5", "raum\xc3\xa4",
-                                      "a/b",     "a:7117",   "[::1]",   "300.1.1.1", NULL};
+    static const char *const bad[] = {
+        "",         ".",       "a..b",      ".a",        "a.",           "-a",
+        "a-",       "a.-b",    "a-.b",      "Raum",      "a b",          "a,DNS:b",
+        "a\nDNS:b", "*.local", "1.2.3",     "1.2.3.4.5", "raum\xc3\xa4", "a/b",
+        "a:7117",   "[::1]",   "300.1.1.1", NULL};
     for (int i = 0; good[i]; i++)
         if (!certificate_name_valid(good[i]))
             fail_msg("refused: %s", good[i]);
@@ -109,8 +110,8 @@ static void limits(void **state)
     assert_int_equal(MAKE(false, "deep.raum.example"), 0); /* below a name it was made for */
     char *after = text_of("server.pem");
     assert_string_not_equal(before, after);
-    static const char *const foreign[] = {"bank.example", "example", "xraum.example", "8.8.8.8",
-                                          "203.0.113.8",  "2001:db8::1", "evil", NULL};
+    static const char *const foreign[] = {"bank.example", "example",     "xraum.example", "8.8.8.8",
+                                          "203.0.113.8",  "2001:db8::1", "evil",          NULL};
     for (int i = 0; foreign[i]; i++) {
         if (MAKE(false, foreign[i]) != RAUM_ENOT_ALLOWED)
             fail_msg("it speaks for %s", foreign[i]);

@@ -40,17 +40,18 @@ static bool in_german(const char *target, const char *languages)
 static void languages(void **state)
 {
     (void)state;
-    static const char *const german[] = {"de",
-                                         "de-AT,de;q=0.9,en;q=0.8",
-                                         "fr, de;q=0.5, en;q=0.4",
-                                         "en;q=0.1,DE",
-                                         "en;q=0, de;q=0.001",
-                                         NULL};
-    static const char *const english[] = {"en",   "en-GB,de;q=0.9", "fr",      "",
-                                          "*",    "den",            "de;q=0",  "de;q=2",
-                                          "de;q=x", ",,,;;;=",      "de;q=0.5,en;q=0.5", NULL};
-    static const char *const pages[] = {"/", "/reset-password", "/reset-password?token=abc",
-                                        "/accept-invitation?id=x&secret=y", "/verified", NULL};
+    static const char *const german[] = {
+        "de",          "de-AT,de;q=0.9,en;q=0.8", "fr, de;q=0.5, en;q=0.4",
+        "en;q=0.1,DE", "en;q=0, de;q=0.001",      NULL};
+    static const char *const english[] = {
+        "en",      "en-GB,de;q=0.9",    "fr", "", "*", "den", "de;q=0", "de;q=2", "de;q=x",
+        ",,,;;;=", "de;q=0.5,en;q=0.5", NULL};
+    static const char *const pages[] = {"/",
+                                        "/reset-password",
+                                        "/reset-password?token=abc",
+                                        "/accept-invitation?id=x&secret=y",
+                                        "/verified",
+                                        NULL};
     for (int i = 0; german[i]; i++)
         if (!in_german("/verified", german[i]))
             fail_msg("not German: %s", german[i]);
@@ -109,9 +110,17 @@ static void assets(void **state)
     assert_int_equal(again.status, 304);
     desk_done(&again);
     desk_done(&r);
-    static const char *const nothing[] = {"/assets/", "/assets/reset.de.html", "/assets/x.js",
-                                          "/assets/../secret", "/assets/style.css/", "/nothing",
-                                          "/reset-password/", "/secret", "/server.db", "/@", NULL};
+    static const char *const nothing[] = {"/assets/",
+                                          "/assets/reset.de.html",
+                                          "/assets/x.js",
+                                          "/assets/../secret",
+                                          "/assets/style.css/",
+                                          "/nothing",
+                                          "/reset-password/",
+                                          "/secret",
+                                          "/server.db",
+                                          "/@",
+                                          NULL};
     for (int i = 0; nothing[i]; i++) {
         desk_ask(&desk, "GET", nothing[i], anna, NULL, &r);
         if (r.status != 404)

@@ -48,8 +48,9 @@ static int prepare(struct call *c, char hash[CRYPTO_PASSWORD_MAX])
     int rc = password_fits(c, new);
     if (rc == 0)
         rc = password_not_long(c, current);
-    if (rc == 0)
-        rc = account_by_id(c, c->session->account, &a);
+    if (rc)
+        return rc;
+    rc = account_by_id(c, c->session->account, &a);
     if (rc)
         return rc == RAUM_END ? RAUM_ENOT_FOUND : rc;
     if (!a.hash)

@@ -67,6 +67,14 @@ int session_find(struct call *c, const char *token, struct session **out, bool *
     return rc;
 }
 
+/* Better Auth knows only what a proxy tells it: the address of this machine itself is none. */
+const char *session_address(struct call *c)
+{
+    const char *address = call_address(c);
+    bool local = strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
+    return local ? "" : address;
+}
+
 int session_insert(struct call *c, const char *account, bool remember, struct session **out)
 {
     const char *agent = http_header(c->http, "User-Agent");
@@ -83,8 +91,8 @@ int session_insert(struct call *c, const char *account, bool remember, struct se
                      "INSERT INTO sessions (id, token, account, active_space, ip, agent, remember,"
                      " created, updated, expires)"
                      " VALUES (?1, ?2, ?3, NULL, ?4, ?5, ?6, ?7, ?7, ?8)",
-                     "sssssiii", id, token, account, call_address(c), kept, (int64_t)remember, now,
-                     now + (remember ? SESSION_MS : SESSION_SHORT_MS));
+                     "sssssiii", id, token, account, session_address(c), kept, (int64_t)remember,
+                     now, now + (remember ? SESSION_MS : SESSION_SHORT_MS));
     if (rc == 0)
         rc = session_find(c, token, out, &over);
     return rc == RAUM_END ? err_set(&c->error, RAUM_ENOT_ALLOWED, NULL) : rc;

@@ -14,6 +14,8 @@ bool session_signed(const struct server *s, const struct http_request *head);
 /* The session of a token with its account, in the call's arena; RAUM_END: none, over, or the
  * account is disabled. *over: there is a row, which is over. */
 int session_find(struct call *c, const char *token, struct session **out, bool *over) BASE_CHECK;
+/* The address that a session notes; "" for this machine. */
+const char *session_address(struct call *c);
 /* Inserts one, within whatever transaction runs; nothing is sent. */
 int session_insert(struct call *c, const char *account, bool remember,
                    struct session **out) BASE_CHECK;

@@ -113,7 +113,7 @@ static int known_here(struct call *c, const struct account *a, bool *known)
     int rc = sql_one(c->sql, &rows, &c->error,
                      "SELECT id FROM sessions WHERE account = ?1 AND ip = ?2 AND expires > ?3"
                      " LIMIT 1",
-                     "ssi", a->id, call_address(c), call_now(c));
+                     "ssi", a->id, session_address(c), call_now(c));
     sql_rows_free(rows);
     *known = rc == 0;
     return rc == RAUM_END ? 0 : rc;

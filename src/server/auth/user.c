@@ -107,8 +107,9 @@ static int check_proof(struct call *c)
         return rc ? rc : 1;
     }
     rc = password_not_long(c, password);
-    if (rc == 0)
-        rc = account_by_id(c, c->session->account, &a);
+    if (rc)
+        return rc;
+    rc = account_by_id(c, c->session->account, &a);
     if (rc)
         return rc == RAUM_END ? RAUM_ENOT_FOUND : rc;
     if (!a.hash) {

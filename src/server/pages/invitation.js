@@ -111,9 +111,11 @@ if (/^[A-Za-z0-9_-]{8,64}$/.test(invitation.invitationId)) {
             });
         });
     }
+    // Built anew from checked parts: what is copied into a shell holds nothing else.
     const safe = /^[A-Za-z0-9_-]+$/.test(invitation.secret || '');
-    document.querySelector('[data-command]').textContent = 'raum space accept '
-        + invitation.invitationId + (safe ? ' --secret ' + invitation.secret : '');
+    document.querySelector('[data-command]').textContent = `raum space accept '${location.origin}`
+        + `/accept-invitation?id=${invitation.invitationId}`
+        + (safe ? `&secret=${invitation.secret}'` : "'");
     document.querySelector('[data-part=command]').hidden = false;
     run(look);
 } else {

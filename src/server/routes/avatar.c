@@ -4,6 +4,7 @@
 #include "media/sniff.h"
 #include "media/strip.h"
 #include "server/auth/auth.h"
+#include "server/auth/upstream.h"
 #include "server/routes/routes.h"
 #include <stdio.h>
 #include <string.h>
@@ -59,19 +60,22 @@ static int set_image(struct call *c, const char *url)
                    "sis", url, call_now(c), c->session->account);
 }
 
-/* The old picture's row goes with its address. */
+/* The old picture's row goes with its address. With --auth the foreign server is told first: if it
+ * cannot be, nothing has changed here, and the device tries again. */
 static int store(struct call *c, const char *id, const char *url)
 {
-    int rc = sql_begin(c->sql, &c->error);
+    int rc = c->server->upstream ? upstream_set_image(c, url) : 0;
+    if (rc == 0)
+        rc = sql_begin(c->sql, &c->error);
     if (rc)
         return rc;
     rc = sql_run(c->sql, &c->error, "DELETE FROM avatars WHERE account = ?1", "s",
                  c->session->account);
     if (rc == 0 && id)
-        rc = sql_run(c->sql, &c->error,
-                     "INSERT INTO avatars (account, id, bytes, created) VALUES (?1, ?2, ?3, ?4)",
-                     "ssbi", c->session->account, id, c->http->body, c->http->body_len,
-                     call_now(c));
+        rc =
+            sql_run(c->sql, &c->error,
+                    "INSERT INTO avatars (account, id, bytes, created) VALUES (?1, ?2, ?3, ?4)",
+                    "ssbi", c->session->account, id, c->http->body, c->http->body_len, call_now(c));
     if (rc == 0)
         rc = set_image(c, url);
     return sql_end(c->sql, rc, &c->error);
@@ -150,8 +154,7 @@ static int get_avatar(struct call *c)
     if (rc == 0)
         rc = show(c, rows);
     else
-        rc = rc == RAUM_END ? call_fail(c, 404, "NOT_FOUND", "no such picture")
-                            : call_error(c, rc);
+        rc = rc == RAUM_END ? call_fail(c, 404, "NOT_FOUND", "no such picture") : call_error(c, rc);
     sql_rows_free(rows);
     return rc;
 }

@@ -1,6 +1,6 @@
-/* What a browser finds: the small pages of mails' links, in German and English, until the web app is
- * there; spaces' addresses; and the folder of --files. The pages are static: what stands in a link
- * is read by their scripts and never written into HTML here. */
+/* What a browser finds: the small pages of mails' links, in German and English, until the web app
+ * is there; spaces' addresses; and the folder of --files. The pages are static: what stands in a
+ * link is read by their scripts and never written into HTML here. */
 #include "server/routes/page.h"
 #include "net/static.h"
 #include "server/auth/auth.h"
@@ -103,8 +103,8 @@ static struct static_item *find(struct call *c, const char *name)
 
 static int send_page(struct call *c, const char *name)
 {
-    const char *file = arena_printf(c->arena, "%s.%s.html", name,
-                                    wants_german(c->http) ? "de" : "en");
+    const char *file =
+        arena_printf(c->arena, "%s.%s.html", name, wants_german(c->http) ? "de" : "en");
     struct static_item *item = file ? find(c, file) : NULL;
     if (!item)
         return RAUM_ENOMEM;

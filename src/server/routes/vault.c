@@ -1,7 +1,7 @@
 /* /api/v1/vault: how an account's key ring reaches its next device. Two modes: `server`, each key
- * wrapped by a key of this server that lies outside of the database, so that a stolen database opens
- * nothing and a forgotten password loses nothing (the host can read, and the documents say so); and
- * passphrase mode, in which every record is the device's own and nothing here opens it.
+ * wrapped by a key of this server that lies outside of the database, so that a stolen database
+ * opens nothing and a forgotten password loses nothing (the host can read, and the documents say
+ * so); and passphrase mode, in which every record is the device's own and nothing here opens it.
  *
  *     server ──PUT {"passphrase":{…},"keys":[device…]}──► passphrase
  *            ◄──PUT {"passphrase":null,"keys":[server…]}──
@@ -33,7 +33,7 @@ struct bytes {
 
 struct key {
     const char *id, *partition;
-    bool device;        /* its record is opaque; else `bytes` is the secret */
+    bool device; /* its record is opaque; else `bytes` is the secret */
     int64_t created;
     struct bytes bytes;
 };
@@ -349,9 +349,9 @@ static int lock_vault(struct call *c)
 static int read_mode(struct call *c, bool *passphrase)
 {
     struct sql_rows *rows = NULL;
-    int rc = sql_one(c->sql, &rows, &c->error,
-                     "SELECT account FROM vault_phrases WHERE account = ?1", "s",
-                     c->session->account);
+    int rc =
+        sql_one(c->sql, &rows, &c->error, "SELECT account FROM vault_phrases WHERE account = ?1",
+                "s", c->session->account);
     sql_rows_free(rows);
     *passphrase = rc == 0;
     return rc == RAUM_END ? 0 : rc;
@@ -393,9 +393,8 @@ static int insert(struct call *c, const struct key *k)
 static int count_keys(struct call *c, int64_t *out)
 {
     struct sql_rows *rows = NULL;
-    int rc = sql_one(c->sql, &rows, &c->error,
-                     "SELECT count(*) AS n FROM vault WHERE account = ?1", "s",
-                     c->session->account);
+    int rc = sql_one(c->sql, &rows, &c->error, "SELECT count(*) AS n FROM vault WHERE account = ?1",
+                     "s", c->session->account);
     *out = rc == 0 ? sql_int(rows, "n") : 0;
     sql_rows_free(rows);
     return rc;
@@ -478,9 +477,8 @@ static int keep_row(struct call *c, struct sql_rows *rows, const struct key *key
     if (strcmp(sql_text(rows, "partition"), k->partition) != 0)
         return refuse(r, 409, "EXISTS", "a key is of another partition");
     /* What a device wrapped cannot be compared: it is new with every passphrase. */
-    int rc = k->device || strcmp(sql_text(rows, "kind"), "device") == 0
-                 ? 0
-                 : compare(c, rows, k, &same);
+    int rc =
+        k->device || strcmp(sql_text(rows, "kind"), "device") == 0 ? 0 : compare(c, rows, k, &same);
     return rc == 0 && !same ? refuse(r, 409, "EXISTS", "another key has this id") : rc;
 }
 

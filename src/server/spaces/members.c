@@ -1,4 +1,4 @@
-#define _GNU_SOURCE
+#define _GNU_SOURCE 1 /* strcasestr */
 #include "server/auth/auth.h"
 #include "server/spaces/check.h"
 #include "server/spaces/organization.h"
