@@ -260,6 +260,14 @@ static const struct cli_option certificate_option[] = {
     {0},
 };
 
+static const struct cli_option backup_option[] = {
+    {"--database", "URL", "postgres://… instead of a file in the data directory"},
+    {0},
+};
+static const struct cli_option restore_option[] = {
+    {"--force", NULL, "also in the place of a server that is here"},
+    {0},
+};
 static const struct cli_option admin_option[] = {
     {"--database", "URL", "postgres://… instead of a file in the data directory"},
     {"--origin", "URL", "the address people use, if a proxy stands in front"},
@@ -277,6 +285,10 @@ const struct cli_command cmd_serve[] = {
      "raum serve certificate raum.local 192.168.1.5\n"
      "raum serve certificate raum.fritz.box --json",
      serve_certificate, false},
+    {"serve backup", "FILE", 1, 1, "the whole server as one file, while it serves", backup_option,
+     "raum serve backup monday.raum", serve_backup, false},
+    {"serve restore", "FILE", 1, 1, "put a server's backup back", restore_option,
+     "raum --data elsewhere serve restore monday.raum", serve_restore, false},
     {"serve admin", "WHAT [WORD…]", 1, 3, "what the host of a server may do", admin_option,
      "raum serve admin stats\n"
      "raum serve admin accounts\n"

@@ -21,6 +21,8 @@ void serve_release(struct server_options *o, struct serve_strings *s);
 /* The commands of the other files: serve_….c */
 int serve_certificate(struct cli *cli);
 int serve_admin(struct cli *cli);
+int serve_backup(struct cli *cli);
+int serve_restore(struct cli *cli);
 
 /* The database of --database or of the folder; NOT_FOUND if there has been no server. */
 struct sql;

@@ -185,10 +185,10 @@ static int stats(struct admin *x)
         {"verified", tr("confirmed"), s.verified},
         {"sessions", tr("sessions"), s.sessions},
         {"spaces", tr("spaces"), s.spaces},
-        {"personal", tr("of them personal"), s.personal},
-        {"deleted", tr("deleted spaces"), s.deleted},
+        {"personal", tr("personal ones"), s.personal},
+        {"deleted", tr("deleted"), s.deleted},
         {"members", tr("members"), s.members},
-        {"invitations", tr("open invitations"), s.invitations},
+        {"invitations", tr("invitations"), s.invitations},
     };
     put_numbers(x->cli, all, (int)(sizeof all / sizeof *all));
     return 0;
@@ -243,12 +243,12 @@ static int import_better_auth(struct admin *x)
             {"accounts", tr("accounts"), r.accounts},
             {"passwords", tr("passwords"), r.passwords},
             {"spaces", tr("spaces"), r.spaces},
-            {"personal", tr("of them personal"), r.personal},
+            {"personal", tr("personal ones"), r.personal},
             {"members", tr("members"), r.members},
-            {"invitations", tr("open invitations"), r.invitations},
+            {"invitations", tr("invitations"), r.invitations},
             {"present", tr("here already"), r.present},
-            {"orphans", tr("of nobody, left out"), r.orphans},
-            {"changed", tr("taken over otherwise"), r.changed},
+            {"orphans", tr("left out"), r.orphans},
+            {"changed", tr("altered"), r.changed},
         };
         put_numbers(x->cli, all, (int)(sizeof all / sizeof *all));
         if (r.notes.len)

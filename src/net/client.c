@@ -275,7 +275,8 @@ int client_run(struct client *c, const struct client_request *q, struct client_a
 {
     *answer = (struct client_answer){0};
     buf_init(&answer->body, q->max ? q->max : ANSWER_MAX);
-    if (!q->url || (strncasecmp(q->url, "http://", 7) && strncasecmp(q->url, "https://", 8)))
+    if (!q->url ||
+        (strncasecmp(q->url, "http://", 7) != 0 && strncasecmp(q->url, "https://", 8) != 0))
         return err_set(error, RAUM_EUSAGE, "not an http or https address");
     char *url = NULL;
     int result = 0;

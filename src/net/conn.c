@@ -389,7 +389,7 @@ static void gate_parsed(struct conn *c, const char *data)
 static void gate_head(struct conn *c)
 {
     size_t max = c->loop->server->o.header_max;
-    char two[2];
+    char two[2] = {0};
     /* Empty lines before a request are forgiven (RFC 9112 §2.2). */
     while (c->scan.at == 0 && evbuffer_copyout(c->in, two, 2) == 2 && two[0] == '\r' &&
            two[1] == '\n')

@@ -77,11 +77,13 @@ struct http_options {
     int loops, workers;     /* 0: 1 and 4 */
     size_t body_max;        /* 0: 1 MiB; more is 413 */
     size_t header_max;      /* 0: 16 KiB; more is 431 */
-    size_t buffered_max;    /* 0: 48 MiB of bodies and headers over all connections */
+    size_t buffered_max;    /* 0: 48 MiB of heads, bodies, answers over all connections */
     int connections_max;    /* 0: 20,000, 4,000 over TLS; more are closed at once */
     int queue_max;          /* 0: 1,024 requests waiting for a worker; more get 503 + Retry-After */
-    int header_ms, request_ms, idle_ms; /* 0: 10 s for the head, 30 s in all, 60 s of keep-alive */
-    size_t stream_max; /* 0: 256 KiB unread by a stream's reader, then it is closed */
+    /* 0: 10 s for the head, 30 s in all, 60 s of keep-alive. An answer has request_ms more, and a
+     * second for each 16 KB of it; its reader is let go after request_ms without progress. */
+    int header_ms, request_ms, idle_ms;
+    size_t stream_max;      /* 0: 256 KiB unread by a stream's reader, then it is closed */
     /* Is this request somebody's? Called on a loop with the headers only, before the body: decides
      * who goes first when memory is short. May be NULL. Cheap, no I/O. */
     bool (*credentials)(void *arg, const struct http_request *head);
@@ -109,7 +111,8 @@ int http_start(struct http_server **out, const struct http_options *options,
                struct raum_error *error) BASE_CHECK;
 int http_port(const struct http_server *s);
 void http_stats(const struct http_server *s, struct http_stats *out);
-/* Stops accepting, lets running requests end for up to grace_ms, closes the rest, joins. */
+/* Stops accepting, lets running requests end for up to grace_ms, closes the rest (streams after the
+ * last answer), joins. A handler that does not return holds it. NULL is fine. */
 void http_stop(struct http_server *s, int grace_ms);
 
 /* Streams (Server-Sent Events): the handler answers with http_stream_begin instead of http_reply.

@@ -5,7 +5,7 @@
 int http_stream_begin(struct http_request *q, const char *type, const struct http_stream_hooks *h,
                       struct http_stream **out)
 {
-    struct job *j = (struct job *)(void *)q; /* its first member */
+    struct job *j = (struct job *)q; /* it is the first member of one */
     *out = NULL;
     if (q->stream)
         return RAUM_EINTERNAL;

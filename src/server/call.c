@@ -105,8 +105,8 @@ static int status_of(int result)
     case RAUM_ERATE_LIMITED:
         return 429;
     case RAUM_EPROVIDER_FAILED:
-    case RAUM_EUNREACHABLE:
         return 502;
+    case RAUM_EUNREACHABLE:
     case RAUM_EBUSY:
     case RAUM_ELIMIT:
     case RAUM_ENOMEM:

@@ -13,6 +13,7 @@
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
 #include "server/spaces/spaces.h"
+#include "server/store/backup.h"
 #include "server/store/sql.h"
 #include "server/url.h"
 #include <malloc.h>
@@ -70,6 +71,8 @@ static int open_parts(struct server *s, struct raum_error *error)
 {
     const struct server_options *o = &s->options;
     int rc = home_lock(o->data, &s->lock, error);
+    if (rc == 0) /* a restore that was interrupted */
+        rc = server_backup_settle(o->data, s->env, error);
     if (rc == 0)
         rc = home_secret(o->data, o->secret, s->env, &s->secret, error);
     if (rc == 0)

@@ -146,6 +146,14 @@ if command -v openssl >/dev/null; then
         >"$out" 2>"$err"
     status=$?; nonzero 'TLS 1.1'
 fi
+# Our own client: with the authority it connects, without it it does not.
+export RAUM_PASSWORD='correct horse'
+is 5 --data "$scratch/hc" register "$url" lena@example.org; says UNREACHABLE
+is 0 --data "$scratch/hc" register "$url" lena@example.org --ca "$ca"
+unset RAUM_PASSWORD
+get --cacert "$ca" -H 'content-type: application/json' "$url/api/auth/sign-in/email" \
+    -d '{"email":"lena@example.org","password":"correct horse"}' -o "$out"
+says lena@example.org
 stop "$pid"
 clean_log "$scratch/h"
 
@@ -205,6 +213,41 @@ is 0 serve admin tier anna founder; is 3 serve admin tier nowhere founder
 is 2 serve admin tier anna emperor
 is 0 serve admin spaces --json; same founder "$(json '$v->[0]{tier}')" tier
 if grep -q "$token" m.log; then ko 'a token stands in the log'; else ok; fi
+
+# ---- a backup while people sign up; the restored server has everybody who was there before it
+
+is 3 --data "$scratch/none" serve backup none.raum; says NOT_FOUND
+(for i in $(seq 1 16); do
+    get -o /dev/null -w '%{http_code}\n' -H 'content-type: application/json' \
+        "$url/api/auth/sign-up/email" \
+        -d "{\"email\":\"p$i@example.org\",\"password\":\"correct horse\",\"name\":\"p$i\"}"
+done >ups) &
+ups=$!
+until [ "$(wc -l <ups)" -ge 4 ]; do sleep 0.05; done
+before=$(grep -c 200 ups)
+is 0 serve backup all.raum --json; valid
+same 600 "$(stat -c %a all.raum)" 'the backup'
+wait $ups
+same 16 "$(grep -c 200 ups)" 'nobody was turned away'
+sign_in anna 'new horse' >/dev/null
+is 1 serve restore all.raum; says BUSY
+mkdir other
+is 0 --data "$scratch/other" serve restore all.raum
+is 1 --data "$scratch/other" serve restore all.raum; says EXISTS
+is 0 --data "$scratch/other" serve restore all.raum --force
+for name in secret vault.key server.db; do
+    same 600 "$(stat -c %a "other/server/$name")" "restored $name"
+done
+head -c $(($(stat -c %s all.raum) / 2)) all.raum >cut.raum
+is 6 --data "$scratch/cut" serve restore cut.raum
 stop "$pid"
 clean_log "$scratch/m"
+start "$scratch/other" --no-limits
+is 0 --data "$scratch/other" serve admin accounts --json
+there=$(json 'scalar @$v')
+[ "$there" -ge $((before + 2)) ] && [ "$there" -le 18 ] && ok || ko "$there accounts, not $before"
+same 200 "$(sign_in anna 'new horse')" 'signs in at the restored server'
+same 200 "$(sign_in p1 'correct horse')" 'so does one of before the backup'
+stop "$pid"
+clean_log "$scratch/other"
 finish

@@ -35,6 +35,7 @@ certificate() {
 }
 
 run 'a real server is as golden.json says' against real
+run 'planted differences are noticed' against planted
 run 'raum, SQLite' against raum "${RAUM_ASAN:-$RAUM}"
 run 'raum, rate limits' against raum "$RAUM" --limits
 certificate

@@ -55,7 +55,7 @@ function configure(own) {
       sendOnSignUp: true,
       sendVerificationEmail: async ({ user, url }) => writeMail(user.email, 'verify', url),
     },
-    user: { deleteUser: { enabled: true } },
+    user: { deleteUser: { enabled: true }, changeEmail: { enabled: true } },
     plugins: [
       organization({
         sendInvitationEmail: async ({ id, email }) =>

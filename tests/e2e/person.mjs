@@ -5,6 +5,9 @@ import { jwtClient, organizationClient } from 'better-auth/client/plugins';
 import http from 'node:http';
 import https from 'node:https';
 
+/** The proxy before a server says who asks; without one the real server knows nobody's address. */
+const forwarded = { 'x-forwarded-for': '203.0.113.7' };
+
 /** An answer as both ways of asking give it. */
 const answer = (status, headers, cookies, text) => ({ status, headers, cookies, text });
 
@@ -77,7 +80,7 @@ export class Person {
   }
 
   async #fetch(url, init) {
-    const headers = new Headers(init.headers);
+    const headers = new Headers({ ...forwarded, ...Object.fromEntries(new Headers(init.headers)) });
     const cookie = this.jar.header();
     if (cookie && !headers.has('authorization')) headers.set('cookie', cookie);
     if (!headers.has('origin')) headers.set('origin', this.base);
@@ -92,7 +95,7 @@ export class Person {
   /** A raw request below /api/auth. `json` or `body`; `jar: false` sends no cookie, and keeps none;
    * `origin: null` sends none. */
   async raw(method, path, { json, body, headers = {}, jar = true, origin } = {}) {
-    const all = { ...headers };
+    const all = { ...forwarded, ...headers };
     if (json !== undefined) all['content-type'] ??= 'application/json';
     const cookie = this.jar.header();
     if (jar && cookie) all.cookie = cookie;

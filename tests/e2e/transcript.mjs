@@ -30,6 +30,7 @@ function normaliseText(text, base, names) {
   for (const [kind, pattern] of patterns) if (pattern.test(text)) return names.of(kind, text);
   return text.replaceAll(base, '<base>')
     .replaceAll(encodeURIComponent(base), '<base, encoded>')
+    .replace(/^true\.(?:[A-Za-z0-9]|%2B|%2F){43}%3D$/, 'true.<signature>')
     .replace(/eyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/g, '<jwt>')
     .replace(/(token=|reset-password\/)[A-Za-z0-9]{24,32}\b/g, '$1<token>')
     .replace(/\b[A-Za-z0-9]{32}\b/g, (value) => names.of('id', value));
@@ -58,6 +59,22 @@ function normaliseCookie(line, base, names) {
   const at = pair.indexOf('=');
   const value = normaliseText(pair.slice(at + 1), base, names);
   return [`${pair.slice(0, at)}=${value}`, ...attributes].join('; ');
+}
+
+/** The same for what a test computed itself. */
+export const normaliseCheck = (value, base) => normaliseValue(value, base, new Names());
+
+/** Numbers the names anew, for a transcript of which something was taken away. */
+export function renumber(transcript) {
+  const names = new Names();
+  const walk = (value) => {
+    if (Array.isArray(value)) return value.map(walk);
+    if (value !== null && typeof value === 'object')
+      return Object.fromEntries(Object.entries(value).map(([key, one]) => [key, walk(one)]));
+    if (typeof value !== 'string') return value;
+    return value.replace(/<([a-z, ]+) \d+>/g, (name, kind) => names.of(kind, name));
+  };
+  return walk(transcript);
 }
 
 const kept = ['content-type', 'location', 'set-auth-token', 'set-auth-jwt', 'x-retry-after',

@@ -117,8 +117,7 @@ static void inherit(struct shared *s)
 
 static void ask(int p, const char *path, const char *body, int expected, struct answered *a)
 {
-    const char *whole =
-        path[0] == '/' ? path : house_text(&m.h, "/api/auth/organization/%s", path);
+    const char *whole = path[0] == '/' ? path : house_text(&m.h, "/api/auth/organization/%s", path);
     house_ask(&m.h, m.h.kit.sql, &m.who[p], "POST", whole, body, a);
     if (a->status != expected)
         differ("%s %s %s: %d, not %d: %.100s", m.who[p].name, path, body ? body : "", a->status,
@@ -162,16 +161,17 @@ static void invite(int p, struct shared *s, int q, int role)
 {
     struct answered a;
     bool again = pick(4) == 0, had = open_invite(s, q);
-    int expected = !live(s) || s->role[p] == NONE               ? 400
-                   : s->role[p] == MEMBER                       ? 403
-                   : role == OWNER && s->role[p] != OWNER       ? 403
-                   : s->role[q] != NONE                         ? 400
-                   : had && !again                              ? 400
+    int expected = !live(s) || s->role[p] == NONE                             ? 400
+                   : s->role[p] == MEMBER                                     ? 403
+                   : role == OWNER && s->role[p] != OWNER                     ? 403
+                   : s->role[q] != NONE                                       ? 400
+                   : had && !again                                            ? 400
                    : had && s->invite[q].role == OWNER && s->role[p] != OWNER ? 403
-                                                                : 200;
+                                                                              : 200;
     ask(p, "invite-member",
-        house_text(&m.h, "{\"email\":\"%s\",\"role\":\"%s\",\"organizationId\":\"%s\","
-                         "\"resend\":%s}",
+        house_text(&m.h,
+                   "{\"email\":\"%s\",\"role\":\"%s\",\"organizationId\":\"%s\","
+                   "\"resend\":%s}",
                    m.who[q].email, role_names[role], s->id, again ? "true" : "false"),
         expected, &a);
     if (expected == 200) {
@@ -194,9 +194,9 @@ static void reply(int p, struct shared *s, bool accept)
         i->pending = i->pending && expected != 200;
         return;
     }
-    int expected = !live(s) || !open_invite(s, p)            ? 400
-                   : members(s) >= SPACE_MEMBERS_MAX          ? 403
-                                                              : 200;
+    int expected = !live(s) || !open_invite(s, p)    ? 400
+                   : members(s) >= SPACE_MEMBERS_MAX ? 403
+                                                     : 200;
     say(p, "accept-invitation", body, expected);
     if (expected == 200) {
         join(s, p, i->role);
@@ -243,11 +243,11 @@ static void set_role(int p, struct shared *s, int q, int role)
     if (!live(s) || s->role[q] == NONE ||
         member_find(m.h.kit.sql, &m.h.arena, s->id, m.who[q].id, &who, &m.h.kit.error) != 0)
         return;
-    int expected = s->role[p] == NONE                                                    ? 400
-                   : (s->role[q] == OWNER || role == OWNER) && s->role[p] != OWNER       ? 403
-                   : s->role[q] == OWNER && role != OWNER && owners(s) == 1              ? 400
-                   : s->role[p] == MEMBER                                                ? 403
-                                                                                         : 200;
+    int expected = s->role[p] == NONE                                              ? 400
+                   : (s->role[q] == OWNER || role == OWNER) && s->role[p] != OWNER ? 403
+                   : s->role[q] == OWNER && role != OWNER && owners(s) == 1        ? 400
+                   : s->role[p] == MEMBER                                          ? 403
+                                                                                   : 200;
     say(p, "update-member-role",
         house_text(&m.h, "{\"memberId\":\"%s\",\"role\":\"%s\",\"organizationId\":\"%s\"}", who.id,
                    role_names[role], s->id),
@@ -259,8 +259,8 @@ static void set_role(int p, struct shared *s, int q, int role)
 static void end(int p, struct shared *s, bool undo)
 {
     if (undo) {
-        bool may = s->there && s->deleted && s->role[p] == OWNER &&
-                   s->deleted_at > m.h.now - 30 * DAY;
+        bool may =
+            s->there && s->deleted && s->role[p] == OWNER && s->deleted_at > m.h.now - 30 * DAY;
         say(p, house_text(&m.h, "/api/v1/spaces/%s/undelete", s->id), NULL, may ? 200 : 404);
         s->deleted = s->deleted && !may;
         return;
@@ -341,8 +341,8 @@ static void compare_space(const struct shared *s)
     struct sql_rows *rows;
     struct raum_error *e = &m.h.kit.error;
     int fillers = 0, owner = 0, people = 0;
-    int rc = sql_many(m.h.kit.sql, &rows, e,
-                      "SELECT account, role FROM members WHERE space = ?1", "s", s->id);
+    int rc = sql_many(m.h.kit.sql, &rows, e, "SELECT account, role FROM members WHERE space = ?1",
+                      "s", s->id);
     while (rc == 0 && (rc = sql_next(rows, e)) == 0) {
         const char *account = sql_text(rows, "account"), *role = sql_text(rows, "role");
         int p = 0;
@@ -399,19 +399,51 @@ static void step(void)
         return;
     }
     switch (pick(20)) {
-    case 0: create(p); break;
-    case 1: leave(p, s); break;
-    case 2: case 3: take_out(p, s, q); break;
-    case 4: case 5: set_role(p, s, q, role); break;
-    case 6: end(p, s, false); break;
-    case 7: case 8: end(p, s, true); break;
-    case 9: cancel(p, s, q); break;
-    case 10: reply(p, s, false); break;
-    case 11: if (pick(4) == 0) attack_personal(p); break;
-    case 12: if (pick(4) == 0) die(p); break;
-    case 13: if (pick(4) == 0) sweep(); break;
-    case 14: case 15: reply(p, s, true); break;
-    default: invite(p, s, q, role);
+    case 0:
+        create(p);
+        break;
+    case 1:
+        leave(p, s);
+        break;
+    case 2:
+    case 3:
+        take_out(p, s, q);
+        break;
+    case 4:
+    case 5:
+        set_role(p, s, q, role);
+        break;
+    case 6:
+        end(p, s, false);
+        break;
+    case 7:
+    case 8:
+        end(p, s, true);
+        break;
+    case 9:
+        cancel(p, s, q);
+        break;
+    case 10:
+        reply(p, s, false);
+        break;
+    case 11:
+        if (pick(4) == 0)
+            attack_personal(p);
+        break;
+    case 12:
+        if (pick(4) == 0)
+            die(p);
+        break;
+    case 13:
+        if (pick(4) == 0)
+            sweep();
+        break;
+    case 14:
+    case 15:
+        reply(p, s, true);
+        break;
+    default:
+        invite(p, s, q, role);
     }
     /* Invitations are answered more often than not, else nobody ever comes. */
     if (pick(2) && open_invite(s, q))
@@ -433,13 +465,15 @@ static int run(uint64_t seed)
         snprintf(id, sizeof id, "filler-%d", i);
         KIT_OK(&m.h.kit, sql_run(m.h.kit.sql, &m.h.kit.error,
                                  "INSERT INTO accounts (id, name, email, email_verified, created,"
-                                 " updated) VALUES (?1, ?1, ?1, 1, 1, 1)", "s", id));
+                                 " updated) VALUES (?1, ?1, ?1, 1, 1, 1)",
+                                 "s", id));
         char personal[33];
-        KIT_OK(&m.h.kit, spaces_make_personal(m.h.kit.sql, &m.h.env, id, id, id, personal,
-                                              &m.h.kit.error));
+        KIT_OK(&m.h.kit,
+               spaces_make_personal(m.h.kit.sql, &m.h.env, id, id, id, personal, &m.h.kit.error));
         KIT_OK(&m.h.kit, sql_run(m.h.kit.sql, &m.h.kit.error,
                                  "INSERT INTO members (id, space, account, role, created)"
-                                 " VALUES (?1, ?2, ?1, 'member', 1)", "ss", id, m.s[0].id));
+                                 " VALUES (?1, ?2, ?1, 'member', 1)",
+                                 "ss", id, m.s[0].id));
     }
     KIT_OK(&m.h.kit, sql_end(m.h.kit.sql, 0, &m.h.kit.error));
     m.s[0].fillers = FILLERS;
@@ -470,7 +504,7 @@ static void holds(void **state)
     (void)state;
     raum_plant = PLANT_NONE;
     uint64_t first = first_seed();
-    for (uint64_t seed = first; seed < first + (uint64_t)seeds(3); seed++) {
+    for (uint64_t seed = first; seed < first + (uint64_t)seeds(kit_is_postgres() ? 1 : 3); seed++) {
         int at = run(seed);
         if (at)
             fail_msg("seed %llu, operation %d: %s", (unsigned long long)seed, at, m.found);
@@ -481,6 +515,8 @@ static void holds(void **state)
 static void finds(void **state)
 {
     (void)state;
+    if (kit_is_postgres())
+        skip(); /* that it finds them is shown once */
     static const int plants[] = {PLANT_LAST_OWNER, PLANT_FULL_SPACE};
     for (size_t i = 0; i < sizeof plants / sizeof plants[0]; i++) {
         int at = 0;

@@ -3,8 +3,6 @@
 
 #include "server/spaces/spaces.h"
 
-#include <pthread.h>
-
 static struct house h;
 static struct person ann, bob, cat;
 
@@ -289,6 +287,91 @@ static void refusals(void **state)
     SAME(house_get(&h, &ann, "list-teams", 404), "%s", "");
 }
 
+static void permissions(const char *s)
+{
+    static const struct {
+        const char *asked;
+        bool owner, admin, member;
+    } may[] = {
+        {"{\"organization\":[\"update\"]}", true, true, false},
+        {"{\"organization\":[\"update\",\"delete\"]}", true, false, false},
+        {"{\"ac\":[\"read\"]}", true, true, true},
+        {"{\"rocket\":[\"fly\"]}", false, false, false},
+        {"{\"organization\":[]}", false, false, false},
+        {"{}", false, false, false},
+    };
+    for (size_t i = 0; i < sizeof may / sizeof may[0]; i++) {
+        const char *body =
+            house_text(&h, "{\"organizationId\":\"%s\",\"permissions\":%s}", s, may[i].asked);
+        const char *yes = "{\"error\":null,\"success\":true}";
+        const char *no = "{\"error\":null,\"success\":false}";
+        SAME(house_post(&h, &ann, "has-permission", body, 200), "%s", may[i].owner ? yes : no);
+        SAME(house_post(&h, &bob, "has-permission", body, 200), "%s", may[i].admin ? yes : no);
+        SAME(house_post(&h, &cat, "has-permission", body, 200), "%s", may[i].member ? yes : no);
+    }
+}
+
+static void going(const char *s)
+{
+    /* going: at once, and the active space with it */
+    const char *removed = house_post(&h, &bob, "remove-member",
+                                     house_text(&h,
+                                                "{\"memberIdOrEmail\":\"cat@example.com\","
+                                                "\"organizationId\":\"%s\"}",
+                                                s),
+                                     200);
+    assert_string_equal(house_at(&h, removed, "member.user.name"), "cat");
+    house_refused(&h, &cat, "GET", "get-active-member", NULL, 400, "MEMBER_NOT_FOUND");
+    house_refused(&h, &cat, "GET", "get-full-organization", NULL, 403,
+                  "USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION");
+    SAME(house_get(&h, &cat, "get-full-organization", 200), "null");
+    const char *left =
+        house_post(&h, &bob, "leave", house_text(&h, "{\"organizationId\":\"%s\"}", s), 200);
+    assert_string_equal(house_at(&h, left, "user.email"), "bob@example.com");
+}
+
+static void rights(const char *s, const char *b, const char *c)
+{
+    /* rights: only an owner makes an owner, a member manages nobody */
+    const char *fmt = "{\"memberId\":\"%s\",\"role\":\"%s\",\"organizationId\":\"%s\"}";
+    const char *owner = house_at(&h,
+                                 house_get(&h, &cat,
+                                           "list-members?sortBy=role&"
+                                           "sortDirection=desc",
+                                           200),
+                                 "members.0.id");
+    house_refused(&h, &cat, "POST", "update-member-role", house_text(&h, fmt, c, "admin", s), 403,
+                  "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
+    house_refused(&h, &bob, "POST", "update-member-role", house_text(&h, fmt, c, "owner", s), 403,
+                  "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
+    house_refused(&h, &bob, "POST", "update-member-role", house_text(&h, fmt, owner, "member", s),
+                  403, "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
+    house_refused(&h, &bob, "POST", "update-member-role", house_text(&h, fmt, b, "admin, owner", s),
+                  403, "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
+    SAME(house_post(&h, &ann, "update-member-role", house_text(&h, fmt, c, "king", s), 400),
+         "{\"code\":\"ROLE_NOT_FOUND\",\"message\":\"ROLE_NOT_FOUND: king\"}");
+    SAME(house_post(&h, &ann, "update-member-role", house_text(&h, fmt, c, "", s), 400), "%s", "");
+    house_refused(&h, &ann, "POST", "update-member-role", house_text(&h, fmt, owner, "member", s),
+                  400, "YOU_CANNOT_LEAVE_THE_ORGANIZATION_WITHOUT_AN_OWNER");
+    house_refused(&h, &ann, "POST", "leave", house_text(&h, "{\"organizationId\":\"%s\"}", s), 400,
+                  "YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER");
+    fmt = "{\"memberIdOrEmail\":\"%s\",\"organizationId\":\"%s\"}";
+    house_refused(&h, &cat, "POST", "remove-member", house_text(&h, fmt, b, s), 401,
+                  "YOU_ARE_NOT_ALLOWED_TO_DELETE_THIS_MEMBER");
+    house_refused(&h, &bob, "POST", "remove-member", house_text(&h, fmt, "ANN@example.com", s), 400,
+                  "YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER");
+    house_refused(&h, &ann, "POST", "remove-member", house_text(&h, fmt, "x@y.z", s), 400,
+                  "MEMBER_NOT_FOUND");
+    /* a member of another space cannot be reached through this one */
+    const char *other = house_space(&h, &bob, "other");
+    const char *foreign = house_at(
+        &h, house_get(&h, &bob, house_text(&h, "list-members?organizationId=%s", other), 200),
+        "members.0.id");
+    fmt = "{\"memberId\":\"%s\",\"role\":\"member\",\"organizationId\":\"%s\"}";
+    house_refused(&h, &ann, "POST", "update-member-role", house_text(&h, fmt, foreign, s), 403,
+                  "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
+}
+
 static void members(void **state)
 {
     (void)state;
@@ -324,81 +407,9 @@ static void members(void **state)
                      200);
     assert_string_equal(house_at(&h, list, "total"), "3");
 
-    /* rights: only an owner makes an owner, a member manages nobody */
-    const char *fmt = "{\"memberId\":\"%s\",\"role\":\"%s\",\"organizationId\":\"%s\"}";
-    const char *owner = house_at(&h,
-                                 house_get(&h, &cat,
-                                           "list-members?sortBy=role&"
-                                           "sortDirection=desc",
-                                           200),
-                                 "members.0.id");
-    house_refused(&h, &cat, "POST", "update-member-role", house_text(&h, fmt, c, "admin", s), 403,
-                  "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
-    house_refused(&h, &bob, "POST", "update-member-role", house_text(&h, fmt, c, "owner", s), 403,
-                  "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
-    house_refused(&h, &bob, "POST", "update-member-role", house_text(&h, fmt, owner, "member", s),
-                  403, "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
-    house_refused(&h, &bob, "POST", "update-member-role", house_text(&h, fmt, b, "admin, owner", s),
-                  403, "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
-    SAME(house_post(&h, &ann, "update-member-role", house_text(&h, fmt, c, "king", s), 400),
-         "{\"message\":\"ROLE_NOT_FOUND: king\",\"code\":\"ROLE_NOT_FOUND\"}");
-    SAME(house_post(&h, &ann, "update-member-role", house_text(&h, fmt, c, "", s), 400), "%s", "");
-    house_refused(&h, &ann, "POST", "update-member-role", house_text(&h, fmt, owner, "member", s),
-                  400, "YOU_CANNOT_LEAVE_THE_ORGANIZATION_WITHOUT_AN_OWNER");
-    house_refused(&h, &ann, "POST", "leave", house_text(&h, "{\"organizationId\":\"%s\"}", s), 400,
-                  "YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER");
-    fmt = "{\"memberIdOrEmail\":\"%s\",\"organizationId\":\"%s\"}";
-    house_refused(&h, &cat, "POST", "remove-member", house_text(&h, fmt, b, s), 401,
-                  "YOU_ARE_NOT_ALLOWED_TO_DELETE_THIS_MEMBER");
-    house_refused(&h, &bob, "POST", "remove-member", house_text(&h, fmt, "ANN@example.com", s), 400,
-                  "YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER");
-    house_refused(&h, &ann, "POST", "remove-member", house_text(&h, fmt, "x@y.z", s), 400,
-                  "MEMBER_NOT_FOUND");
-    /* a member of another space cannot be reached through this one */
-    const char *other = house_space(&h, &bob, "other");
-    const char *foreign = house_at(
-        &h, house_get(&h, &bob, house_text(&h, "list-members?organizationId=%s", other), 200),
-        "members.0.id");
-    fmt = "{\"memberId\":\"%s\",\"role\":\"member\",\"organizationId\":\"%s\"}";
-    house_refused(&h, &ann, "POST", "update-member-role", house_text(&h, fmt, foreign, s), 403,
-                  "YOU_ARE_NOT_ALLOWED_TO_UPDATE_THIS_MEMBER");
-
-    static const struct {
-        const char *asked;
-        bool owner, admin, member;
-    } may[] = {
-        {"{\"organization\":[\"update\"]}", true, true, false},
-        {"{\"organization\":[\"update\",\"delete\"]}", true, false, false},
-        {"{\"ac\":[\"read\"]}", true, true, true},
-        {"{\"rocket\":[\"fly\"]}", false, false, false},
-        {"{\"organization\":[]}", false, false, false},
-        {"{}", false, false, false},
-    };
-    for (size_t i = 0; i < sizeof may / sizeof may[0]; i++) {
-        const char *body =
-            house_text(&h, "{\"organizationId\":\"%s\",\"permissions\":%s}", s, may[i].asked);
-        const char *yes = "{\"error\":null,\"success\":true}";
-        const char *no = "{\"error\":null,\"success\":false}";
-        SAME(house_post(&h, &ann, "has-permission", body, 200), "%s", may[i].owner ? yes : no);
-        SAME(house_post(&h, &bob, "has-permission", body, 200), "%s", may[i].admin ? yes : no);
-        SAME(house_post(&h, &cat, "has-permission", body, 200), "%s", may[i].member ? yes : no);
-    }
-
-    /* going: at once, and the active space with it */
-    const char *removed = house_post(&h, &bob, "remove-member",
-                                     house_text(&h,
-                                                "{\"memberIdOrEmail\":\"cat@example.com\","
-                                                "\"organizationId\":\"%s\"}",
-                                                s),
-                                     200);
-    assert_string_equal(house_at(&h, removed, "member.user.name"), "cat");
-    house_refused(&h, &cat, "GET", "get-active-member", NULL, 400, "MEMBER_NOT_FOUND");
-    house_refused(&h, &cat, "GET", "get-full-organization", NULL, 403,
-                  "USER_IS_NOT_A_MEMBER_OF_THE_ORGANIZATION");
-    SAME(house_get(&h, &cat, "get-full-organization", 200), "null");
-    const char *left =
-        house_post(&h, &bob, "leave", house_text(&h, "{\"organizationId\":\"%s\"}", s), 200);
-    assert_string_equal(house_at(&h, left, "user.email"), "bob@example.com");
+    rights(s, b, c);
+    permissions(s);
+    going(s);
 }
 
 static void slugs(void **state)
@@ -447,6 +458,22 @@ static void slugs(void **state)
                    house_text(&h, "{\"organizationId\":\"%s\",\"data\":{\"slug\":\"s-%d\"}}", s, i),
                    200);
     assert_true(house_count(&h, "SELECT COUNT(*) AS n FROM old_slugs WHERE space = ?1", s) <= 50);
+}
+
+static void for_good(const char *s, const char *undo)
+{
+    /* thirty days, then for good */
+    house_post(&h, &ann, "delete", house_text(&h, "{\"organizationId\":\"%s\"}", s), 200);
+    h.now += INT64_C(30) * 86400000 - 1;
+    KIT_OK(&h.kit, spaces_sweep(h.kit.sql, h.now, &h.kit.error));
+    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM spaces WHERE id = ?1", s), 1);
+    h.now += 2;
+    house_refused(&h, &ann, "POST", undo, NULL, 404, "NOT_FOUND");
+    KIT_OK(&h.kit, spaces_sweep(h.kit.sql, h.now, &h.kit.error));
+    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM spaces WHERE id = ?1", s), 0);
+    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM members WHERE space = ?1", s), 0);
+    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM invitations WHERE space = ?1", s),
+                     0);
 }
 
 static void deleting(void **state)
@@ -507,19 +534,7 @@ static void deleting(void **state)
     house_space(&h, &cat, "dd");
     SAME(house_post(&h, &ann, undo, NULL, 200),
          "{\"id\":\"%s\",\"slug\":\"dd-2\",\"created\":false,\"renamed\":true}", s);
-
-    /* thirty days, then for good */
-    house_post(&h, &ann, "delete", house_text(&h, "{\"organizationId\":\"%s\"}", s), 200);
-    h.now += INT64_C(30) * 86400000 - 1;
-    KIT_OK(&h.kit, spaces_sweep(h.kit.sql, h.now, &h.kit.error));
-    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM spaces WHERE id = ?1", s), 1);
-    h.now += 2;
-    house_refused(&h, &ann, "POST", undo, NULL, 404, "NOT_FOUND");
-    KIT_OK(&h.kit, spaces_sweep(h.kit.sql, h.now, &h.kit.error));
-    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM spaces WHERE id = ?1", s), 0);
-    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM members WHERE space = ?1", s), 0);
-    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM invitations WHERE space = ?1", s),
-                     0);
+    for_good(s, undo);
 }
 
 static void offline(void **state)
@@ -645,120 +660,12 @@ static void gone(void **state)
                      1);
 }
 
-/* ---- two owners act at once */
-
-struct duel {
-    struct sql *sql;
-    const struct person *who;
-    const char *what, *body;
-    pthread_barrier_t *start;
-    int status;
-};
-
-static void *fight(void *arg)
-{
-    struct duel *d = arg;
-    struct answered a;
-    pthread_barrier_wait(d->start);
-    house_ask(&h, d->sql, d->who, "POST", d->what, d->body, &a);
-    d->status = a.status;
-    house_done(&a);
-    return NULL;
-}
-
-static void two_owners(void **state)
-{
-    (void)state;
-    struct sql *sql[2] = {kit_connect(&h.kit), kit_connect(&h.kit)};
-    pthread_barrier_t start;
-    pthread_barrier_init(&start, NULL, 2);
-    for (int round = 0; round < 24; round++) {
-        const char *s = house_space(&h, &ann, house_text(&h, "duel-%d", round));
-        const char *b = house_join(&h, &ann, s, &bob, "owner");
-        const char *list = house_get(&h, &bob,
-                                     house_text(&h,
-                                                "list-members?organizationId=%s&filterField=userId&"
-                                                "filterValue=%s",
-                                                s, ann.id),
-                                     200);
-        const char *a = house_at(&h, list, "members.0.id");
-        const char *leave = house_text(&h, "{\"organizationId\":\"%s\"}", s);
-        const char *path[] = {"leave", "remove-member", "update-member-role", "leave"};
-        const char *body[4][2] = {
-            {leave, leave},
-            {house_text(&h, "{\"memberIdOrEmail\":\"%s\",\"organizationId\":\"%s\"}", b, s),
-             house_text(&h, "{\"memberIdOrEmail\":\"%s\",\"organizationId\":\"%s\"}", a, s)},
-            {house_text(&h, "{\"memberId\":\"%s\",\"role\":\"member\",\"organizationId\":\"%s\"}",
-                        a, s),
-             house_text(&h, "{\"memberId\":\"%s\",\"role\":\"admin\",\"organizationId\":\"%s\"}", b,
-                        s)},
-            {leave, house_text(&h, "{\"memberIdOrEmail\":\"%s\",\"organizationId\":\"%s\"}", b, s)},
-        };
-        int kind = round % 4;
-        pthread_t thread[2];
-        struct duel duel[2];
-        for (int i = 0; i < 2; i++) {
-            const char *what = kind == 3 && i ? "remove-member" : path[kind];
-            duel[i] = (struct duel){
-                sql[i],        i ? &bob : &ann, house_text(&h, "/api/auth/organization/%s", what),
-                body[kind][i], &start,          0};
-            assert_int_equal(pthread_create(&thread[i], NULL, fight, &duel[i]), 0);
-        }
-        for (int i = 0; i < 2; i++)
-            pthread_join(thread[i], NULL);
-        int64_t owners = house_count(&h,
-                                     "SELECT COUNT(*) AS n FROM members WHERE space = ?1"
-                                     " AND role = 'owner'",
-                                     s);
-        if (owners != 1)
-            fail_msg("round %d: %d owners (%d, %d)", round, (int)owners, duel[0].status,
-                     duel[1].status);
-        assert_true((duel[0].status == 200) != (duel[1].status == 200));
-    }
-    pthread_barrier_destroy(&start);
-    sql_close(sql[0]);
-    sql_close(sql[1]);
-}
-
-/* The same offline space, asked for twice at once, is made once. */
-static void made_twice(void **state)
-{
-    (void)state;
-    struct sql *sql[2] = {kit_connect(&h.kit), kit_connect(&h.kit)};
-    pthread_barrier_t start;
-    pthread_barrier_init(&start, NULL, 2);
-    for (int round = 0; round < 8; round++) {
-        const char *body = house_text(&h,
-                                      "{\"localId\":\"_space:01890000-0000-7000-8000-"
-                                      "0000000001%02d\",\"name\":\"Twice\",\"slug\":\"twice\","
-                                      "\"type\":\"team\"}",
-                                      round);
-        pthread_t thread[2];
-        struct duel duel[2];
-        for (int i = 0; i < 2; i++) {
-            duel[i] = (struct duel){
-                sql[i], round % 2 && i ? &bob : &ann, "/api/v1/spaces", body, &start, 0};
-            assert_int_equal(pthread_create(&thread[i], NULL, fight, &duel[i]), 0);
-        }
-        for (int i = 0; i < 2; i++) {
-            pthread_join(thread[i], NULL);
-            assert_int_equal(duel[i].status, 200);
-        }
-    }
-    assert_int_equal(house_count(&h, "SELECT COUNT(*) AS n FROM spaces WHERE name = ?1", "Twice"),
-                     12);
-    pthread_barrier_destroy(&start);
-    sql_close(sql[0]);
-    sql_close(sql[1]);
-}
-
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, open_house, close_house)
     const struct CMUnitTest tests[] = {
-        CASE(personal), CASE(personal_names), CASE(shapes),     CASE(wordings),
-        CASE(refusals), CASE(members),        CASE(slugs),      CASE(deleting),
-        CASE(offline),  CASE(gone),           CASE(two_owners), CASE(made_twice),
+        CASE(personal), CASE(personal_names), CASE(shapes),   CASE(wordings), CASE(refusals),
+        CASE(members),  CASE(slugs),          CASE(deleting), CASE(offline),  CASE(gone),
     };
     return cmocka_run_group_tests_name("spaces", tests, NULL, NULL);
 }

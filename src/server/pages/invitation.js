@@ -44,6 +44,12 @@ async function ask(path, body) {
     throw (value && sentences[value.code]) || 'failed';
 }
 
+// Nothing is left to do here.
+function over() {
+    part('');
+    document.querySelector('[data-part=command]').hidden = true;
+}
+
 // One thing at a time; what it fails with is said.
 async function run(deed) {
     const buttons = document.querySelectorAll('button');
@@ -53,22 +59,20 @@ async function run(deed) {
         await deed();
     } catch (reason) {
         say(typeof reason === 'string' ? reason : 'failed');
-        if (reason === 'gone') part('');
+        if (reason === 'gone') over();
     }
     for (const one of buttons) one.disabled = false;
 }
 
 async function accept() {
     await ask('organization/accept-invitation', invitation);
-    part('');
-    document.querySelector('[data-part=command]').hidden = true;
+    over();
     say('joined');
 }
 
 async function decline() {
     await ask('organization/reject-invitation', invitation);
-    part('');
-    document.querySelector('[data-part=command]').hidden = true;
+    over();
     say('declined');
 }
 

@@ -33,7 +33,9 @@ async function send(event) {
         form.hidden = answer.ok;
         // What is used up need not stay in the address bar and the history.
         if (answer.ok) history.replaceState(null, '', location.pathname);
-        say(answer.ok ? 'done' : sentence(answer.status, body && body.code));
+        const said = answer.ok ? 'done' : sentence(answer.status, body && body.code);
+        if (said === 'token') form.hidden = true;
+        say(said);
     } catch {
         say('failed');
     }

@@ -81,6 +81,14 @@ static int store(struct call *c, const char *id, const char *url)
     return sql_end(c->sql, rc, &c->error);
 }
 
+/* With a foreign auth server the picture is its user's. What did not arrive there is not done: the
+ * device asks again. */
+static int keep(struct call *c, const char *id, const char *url)
+{
+    int rc = store(c, id, url);
+    return rc == 0 && c->server->upstream ? upstream_set_image(c, url) : rc;
+}
+
 static int answer(struct call *c, const char *url)
 {
     struct json_writer w;
@@ -98,7 +106,7 @@ static int answer(struct call *c, const char *url)
 
 static int clear(struct call *c)
 {
-    int rc = store(c, NULL, NULL);
+    int rc = keep(c, NULL, NULL);
     return rc ? call_error(c, rc) : answer(c, NULL);
 }
 
@@ -113,7 +121,7 @@ static int put_avatar(struct call *c)
     const char *id = call_random(c, ID_LENGTH);
     const char *url = id ? arena_printf(c->arena, "%s" ADDRESS "%s", c->server->origin, id) : NULL;
     if (rc == 0)
-        rc = url ? store(c, id, url) : RAUM_ENOMEM;
+        rc = url ? keep(c, id, url) : RAUM_ENOMEM;
     return rc ? call_error(c, rc) : answer(c, url);
 }
 

@@ -76,7 +76,7 @@ int answer_error(struct call *c, int status, const char *code)
 
 int answer_bare(struct call *c, int status)
 {
-    int rc = http_reply(c->http, status, NULL, "", 0);
+    int rc = http_reply(c->http, status, "application/json", "", 0); /* type and all */
     return rc < 0 ? rc : ANSWERED;
 }
 

@@ -353,8 +353,20 @@ static int reject_locked(struct call *c, void *arg)
     return answer_send(c, &a);
 }
 
-/* Accepting and rejecting: the body, the session, then the work under the lock of the space that
- * the invitation names. */
+/* First the account's lock, so that it does not go meanwhile, then the space's. */
+static int accept_account_locked(struct call *c, void *arg)
+{
+    struct reply *r = arg;
+    return answer_locked(c, "space", r->row.space, accept_locked, r);
+}
+
+static int reject_account_locked(struct call *c, void *arg)
+{
+    struct reply *r = arg;
+    return answer_locked(c, "space", r->row.space, reject_locked, r);
+}
+
+/* Accepting and rejecting: the body, the session, then the work under the locks. */
 static int reply(struct call *c, const char *missing, bool expires, answer_work *work)
 {
     struct checks k;
@@ -370,18 +382,18 @@ static int reply(struct call *c, const char *missing, bool expires, answer_work 
     if (rc == 0)
         rc = mine(c, &r, missing, expires);
     if (rc == 0)
-        rc = answer_locked(c, "space", r.row.space, work, &r);
+        rc = answer_locked(c, "account", c->session->account, work, &r);
     return answer_done(rc);
 }
 
 int invitations_accept(struct call *c)
 {
-    return reply(c, "Invitation not found", true, accept_locked);
+    return reply(c, "Invitation not found", true, accept_account_locked);
 }
 
 int invitations_reject(struct call *c)
 {
-    return reply(c, "Invitation not found!", false, reject_locked);
+    return reply(c, "Invitation not found!", false, reject_account_locked);
 }
 
 static int cancel_locked(struct call *c, void *arg)

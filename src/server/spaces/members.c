@@ -7,6 +7,7 @@
 #include "base/plant.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 /* ---- listing ---- */
@@ -261,9 +262,19 @@ static int last_owner(struct call *c, const char *space, const struct member *m,
 static int unknown_role(struct call *c, const char *roles)
 {
     char list[1200];
+    struct answer a;
     if (role_unknown(roles, list, sizeof list) == 0)
         return 0;
-    int rc = call_failf(c, 400, "ROLE_NOT_FOUND", "ROLE_NOT_FOUND: %s", list);
+    const char *message = arena_printf(c->arena, "ROLE_NOT_FOUND: %s", list);
+    answer_begin(&a);
+    json_open_object(&a.w); /* here alone the code comes first */
+    json_put_key(&a.w, "code");
+    json_put_str(&a.w, "ROLE_NOT_FOUND");
+    json_put_key(&a.w, "message");
+    json_put_str(&a.w, message);
+    json_close_object(&a.w);
+    int rc = call_json(c, 400, &a.buf);
+    buf_release(&a.buf);
     return rc < 0 ? rc : ANSWERED;
 }
 

@@ -120,13 +120,8 @@ static int leave_gone(struct sql *c, struct arena *a, const char *space, const c
 {
     const char *heir;
     bool owned;
-    char lock[8 + SPACE_ID * 4];
-    size_t len = strlen(space);
-    if (len + sizeof "space:" > sizeof lock)
-        return err_set(error, RAUM_EINTERNAL, "the id of a space is too long");
-    memcpy(lock, "space:", 6);
-    memcpy(lock + 6, space, len + 1);
-    int rc = sql_lock(c, lock, error);
+    const char *lock = arena_printf(a, "space:%s", space);
+    int rc = lock ? sql_lock(c, lock, error) : err_set(error, RAUM_ENOMEM, NULL);
     if (rc == 0)
         rc = find_heir(c, a, space, account, &heir, &owned, error);
     if (rc == 0 && !heir)
@@ -171,7 +166,11 @@ int spaces_account_gone(struct sql *c, const char *account, struct raum_error *e
     struct arena a;
     struct name *list = NULL;
     arena_init(&a, 4 << 20);
-    int rc = sql_run(c, error,
+    /* Making and joining spaces hold the same lock: none is added behind our back. */
+    const char *lock = arena_printf(&a, "account:%s", account);
+    int rc = lock ? sql_lock(c, lock, error) : err_set(error, RAUM_ENOMEM, NULL);
+    if (rc == 0)
+        rc = sql_run(c, error,
                      "DELETE FROM spaces WHERE id IN"
                      " (SELECT space FROM personal_spaces WHERE account = ?1)",
                      "s", account);

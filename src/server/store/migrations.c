@@ -52,6 +52,7 @@ const char *const migrations[] = {
     " inviter TEXT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL);"
     "CREATE INDEX invitations_space ON invitations (space);"
     "CREATE INDEX invitations_email ON invitations (email);"
+    "CREATE INDEX invitations_inviter ON invitations (inviter, created);"
     "CREATE TABLE signing_keys ("
     " id TEXT PRIMARY KEY, public BLOB NOT NULL, secret BLOB NOT NULL, created BIGINT NOT NULL);"
     /* Account pictures: the id is unguessable and dies with the next picture. */
