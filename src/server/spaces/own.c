@@ -195,7 +195,7 @@ static int make_locked(struct call *c, void *arg)
     return rc == 0 ? send_made(c, &o->made, o->created, o->slug) : rc;
 }
 
-/* The sentinel of the personal space is mapped for its own account only (U4). */
+/* The sentinel of the personal space is mapped for its own account only (G-U4). */
 static int personal(struct call *c, const struct offline *o)
 {
     struct sql_rows *rows;
