@@ -513,6 +513,39 @@ static void test_lost_connection(void **state)
     assert_int_equal(sum(), 3);
 }
 
+/* All that a role needs is a schema of its own; one that may make no tables is told so. */
+static void test_tenant(void **state)
+{
+    (void)state;
+    struct sql *c;
+    struct sql_rows *rows;
+    const char *at = kit_is_postgres() ? strchr(getenv("RAUM_TEST_POSTGRES"), '@') : NULL;
+    char url[512];
+    if (!at)
+        skip();
+    snprintf(url, sizeof url, "postgresql://tenant:raum-test%s", at);
+    OK(sql_open(&c, url, raum_env_native(), e)); /* the search path names the role's schema first */
+    OK(sql_migrate(c, e));
+    OK(sql_migrate(c, e));
+    OK(sql_one(c, &rows, e,
+               "SELECT count(*) AS n FROM information_schema.tables"
+               " WHERE table_schema = 'tenant' AND table_name = 'accounts'",
+               ""));
+    assert_int_equal(sql_int(rows, "n"), 1);
+    sql_rows_free(rows);
+    sql_close(c);
+    snprintf(url, sizeof url, "postgres://tenant:raum-test%s?options=-csearch_path%%3Dpublic", at);
+    OK(sql_open(&c, url, raum_env_native(), e));
+    assert_int_equal(sql_migrate(c, e), RAUM_EREAD_ONLY);
+    assert_non_null(strstr(e->text, "public"));
+    sql_close(c);
+    snprintf(url, sizeof url, "postgres://tenant:raum-test%s?options=-csearch_path%%3Dnone", at);
+    OK(sql_open(&c, url, raum_env_native(), e));
+    assert_true(sql_migrate(c, e) < 0);
+    assert_non_null(strstr(e->text, "schema"));
+    sql_close(c);
+}
+
 /* The whole server goes, as at a loss of power, and comes back. */
 static void test_server_restarts(void **state)
 {
@@ -548,6 +581,7 @@ int main(void)
         TEST(test_strangers_file),
         TEST(test_addresses),
         TEST(test_lost_connection),
+        TEST(test_tenant),
         TEST(test_server_restarts),
     };
     return cmocka_run_group_tests_name("sql_many", tests, NULL, NULL);
