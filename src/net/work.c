@@ -410,6 +410,8 @@ void job_answer(struct job *j)
          * read cannot fill our memory with further requests. */
         bufferevent_disable(c->bev, EV_READ);
         conn_count(c);
+        if (conn_write(c)) /* evhttp goes on to the next request, or closes: c may be gone */
+            bufferevent_trigger(c->bev, EV_WRITE, 0);
     } else {
         if (q->stream)
             stream_gone(q->stream);
