@@ -1,6 +1,7 @@
 #include "base/base64.h"
 
 #include <stdint.h>
+#include <string.h>
 
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -108,4 +109,15 @@ bool hex_read(void *out, size_t len, const char *text, size_t text_len)
         to[i] = (unsigned char)(high << 4 | low);
     }
     return true;
+}
+
+const char base32_digits[33] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+int base32_digit(char c)
+{
+    if (c >= 'a' && c <= 'z')
+        c = (char)(c - 'a' + 'A');
+    c = c == 'O' ? '0' : c == 'I' || c == 'L' ? '1' : c;
+    const char *at = c ? strchr(base32_digits, c) : NULL;
+    return at ? (int)(at - base32_digits) : -1;
 }

@@ -15,6 +15,11 @@ bool base64_get(struct buf *out, const char *text, size_t len);
 /* Exactly `len` bytes into out. */
 bool base64_read(void *out, size_t len, const char *text, size_t text_len);
 
+/* Crockford's base32, for people: no I L O U. A digit's value in either case, O as 0, I and L as 1;
+ * -1 for others. */
+extern const char base32_digits[33];
+int base32_digit(char c);
+
 /* Lower-case hexadecimal: 2 * len digits and a NUL. */
 void hex_put(char *out, const void *data, size_t len);
 /* Exactly 2 * len lower-case digits. */

@@ -21,6 +21,9 @@ enum plant {
     PLANT_BECOME,           /* joining two spaces leaves deleted rows behind */
     PLANT_OVERWRITE,        /* an edit may be older than what it edits */
     PLANTS,
+    /* Of the server; its own harness turns them on (tests/server/model_spaces.c). */
+    PLANT_LAST_OWNER = 100, /* the last owner may go */
+    PLANT_FULL_SPACE,       /* a full space takes more members */
 };
 
 #ifdef RAUM_MODEL_PLANTS

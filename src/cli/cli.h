@@ -14,11 +14,16 @@
 #include <signal.h>
 
 struct cli;
+struct remote;
+
+/* The passphrase of the key ring; RAUM_PASSWORD too, where no account's password is asked for. */
+#define CLI_RING_VARIABLE "RAUM_RING_PASSPHRASE"
+#define CLI_SECRET_MAX 1024
 
 struct cli_option {
     const char *name;  /* "--kind"; its variable is RAUM_KIND */
     const char *value; /* what it takes, as shown in the help: "KIND"; NULL: a switch */
-    const char *help;  /* English; shown through tr() */
+    const char *help;  /* English; shown through tr(); NULL: not shown */
 };
 
 struct cli_command {
@@ -58,6 +63,9 @@ struct cli {
     /* Opened by cli_open and cli_scope, closed by main. */
     struct raum *raum;
     struct raum_handle *scope, *own;
+    struct remote *remote;            /* the account's server (cli/online.h); NULL: not asked for */
+    bool signing_in;                  /* RAUM_PASSWORD is an account's password */
+    char ring_secret[CLI_SECRET_MAX]; /* what opened the key ring; "" if it has no passphrase */
 };
 
 /* Every command, ends with NULL; the order is that of the help. */
@@ -95,6 +103,10 @@ void cli_note(const struct cli *cli, const char *fmt, ...) BASE_PRINTF(2, 3);
 int cli_open(struct cli *cli) BASE_CHECK;
 /* The same without writing anything: for what must work on newer or unwritable files. */
 int cli_open_read_only(struct cli *cli) BASE_CHECK;
+/* Another account's replica of the same directory; the caller closes it. */
+int cli_open_account(struct cli *cli, const char *account, struct raum **out) BASE_CHECK;
+/* What opened the key ring, or would be tried first; NULL if nothing is known. */
+const char *cli_ring_passphrase(struct cli *cli);
 /* cli_open, and a scope handle of --space or the active space in cli->scope. */
 int cli_open_scope(struct cli *cli) BASE_CHECK;
 /* cli_open, and the account handle in cli->own. */
@@ -103,15 +115,20 @@ void cli_close(struct cli *cli);
 /* A secret: RAUM_PASSWORD, else asked for on the terminal without echo (`prompt` through tr). Into
  * out, NUL-terminated. NOT_CONFIGURED if there is neither. The caller wipes it with cli_wipe. */
 int cli_password(struct cli *cli, const char *prompt, char *out, size_t size) BASE_CHECK;
-/* The same with another variable than RAUM_PASSWORD. */
+/* The same with another variable than RAUM_PASSWORD. The text of a new secret is asked for twice:
+ * cli_secret_twice. */
 int cli_secret(struct cli *cli, const char *variable, const char *prompt, char *out,
                size_t size) BASE_CHECK;
+int cli_secret_twice(struct cli *cli, const char *variable, const char *prompt, char *out,
+                     size_t size) BASE_CHECK;
+/* A question with an answer of a few letters; only on a terminal (else false). */
+bool cli_question(struct cli *cli, const char *question, char *answer, size_t size);
 void cli_wipe(void *data, size_t len);
 
 /* Help texts: of all, of one command or of a group ("image"); false if there is no such command. */
 void cli_help_all(struct out *out);
 bool cli_help(struct out *out, const char *first, const char *second);
-/* The command of one or two words; NULL. *used: how many words its name took. */
+/* The command of two words, else of the first one; NULL. *used: how many words its name took. */
 const struct cli_command *cli_find(const char *first, const char *second, int *used);
 /* Is there any command whose name begins with this word? */
 bool cli_is_group(const char *word);
@@ -119,7 +136,10 @@ bool cli_is_group(const char *word);
 /* One per file. */
 extern const struct cli_command cmd_space[], cmd_image[], cmd_tag[], cmd_task[], cmd_scene[];
 extern const struct cli_command cmd_export[], cmd_backup[], cmd_key[];
-extern const struct cli_command cmd_import[], cmd_upgrade[], cmd_sql[], cmd_doctor[], cmd_whoami[];
+extern const struct cli_command cmd_sync[];
+extern const struct cli_command cmd_account[], cmd_import[], cmd_upgrade[], cmd_sql[], cmd_doctor[],
+    cmd_whoami[];
+extern const struct cli_command cmd_serve[];
 extern const struct cli_command cmd_tour[], cmd_man[], cmd_image_worker[], cmd_bench[], cmd_help[];
 
 #endif

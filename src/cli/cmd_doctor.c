@@ -1,8 +1,8 @@
 /* `raum doctor`: is everything whole? And, until a server does it, a guest's data becomes an
  * account's. */
 #include "base/err.h"
+#include "cli/carry.h"
 #include "cli/pool.h"
-#include "engine/adopt.h"
 #include "engine/doctor.h"
 #include "modules/profile/avatar.h"
 #include <stdlib.h>
@@ -87,57 +87,14 @@ static int examine(struct cli *cli)
 
 /* ---- adoption ---- */
 
-struct carry {
-    struct pictures *from, *to;
-    struct raum_error *error;
-};
-
-static int carry_one(void *arg, const struct media_entry *entry)
-{
-    struct carry *c = arg;
-    struct media_item item;
-    void *data = NULL;
-    size_t len;
-    if (entry->trashed_ms)
-        return 0;
-    int rc =
-        media_store_read(c->from->store, entry->hash, MEDIA_ORIGINAL, &data, &len, NULL, c->error);
-    if (rc == 0)
-        rc = media_store_put(c->to->store, c->to->resizer, data, len, &item, c->error);
-    free(data);
-    return rc;
-}
-
-/* The guest's pictures move along when its rows join an account that has data here already. */
-static int carry_files(void *arg, const char *from, const char *to, struct raum_error *error)
-{
-    struct pool *pool = arg;
-    struct pictures source = {0}, target = {.resizer = &pool->port};
-    struct carry c = {&source, &target, error};
-    int rc = media_store_new(&source.store, raum_env_native(), from, error);
-    if (rc == 0)
-        rc = media_store_new(&target.store, raum_env_native(), to, error);
-    if (rc == 0)
-        rc = media_store_each(source.store, carry_one, &c, error);
-    pictures_close(&source);
-    pictures_close(&target);
-    return rc;
-}
-
 static int adopt(struct cli *cli, const char *account, const char *personal)
 {
-    const struct image_options worker = {.program = "/proc/self/exe"};
     const struct raum_options options = {.folder = cli->data,
                                          .passphrase = getenv("RAUM_PASSWORD")};
     struct adopt_report report;
-    struct pool pool = {0};
     if (!cli->data)
         return cli_usage(cli, "%s", tr("no data directory: give --data, or set HOME"));
-    int rc = image_resizer_new(&pool.worker, &worker, &cli->error);
-    pool.port = (struct media_resizer){.ctx = pool.worker, .resize = image_resize};
-    if (rc == 0)
-        rc = adopt_guest(&options, account, personal, carry_files, &pool, &report, &cli->error);
-    image_resizer_free(pool.worker);
+    int rc = carry_guest(cli, &options, account, personal, &report);
     if (rc)
         return rc;
     if (cli->json)

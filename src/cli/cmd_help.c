@@ -21,6 +21,8 @@ static void options(struct out *out, const struct cli_option *list)
 {
     for (; list && list->name; list++) {
         char head[80];
+        if (!list->help)
+            continue;
         snprintf(head, sizeof head, "%s%s%s", list->name, list->value ? " " : "",
                  list->value ? list->value : "");
         int width = (int)utf8_width(head, strlen(head));

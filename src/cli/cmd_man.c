@@ -21,6 +21,8 @@ static void options(struct out *out, const struct cli_option *list)
 {
     for (; list && list->name; list++) {
         char variable[64];
+        if (!list->help)
+            continue;
         cli_variable(list->name, variable);
         out_printf(out, ".TP\n.B ");
         text(out, list->name);

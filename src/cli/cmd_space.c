@@ -1,8 +1,9 @@
-/* `raum space …`: the spaces of this account on this device. People in spaces are a server's
- * matter. */
+/* `raum space …`: the spaces of this account, on this device and, when it is connected, on its
+ * server. Their people are in space_people.c. */
 #include "base/err.h"
-#include "cli/cli.h"
+#include "cli/online.h"
 #include "cli/pool.h"
+#include "cli/space_people.h"
 #include "engine/intern.h"
 #include "engine/spaces.h"
 #include "modules/scenes/scenes.h"
@@ -23,6 +24,7 @@ static int list(struct cli *cli)
     int rc = cli_open(cli);
     if (rc)
         return rc;
+    online_try(cli);
     const struct space *active = spaces_active(cli->raum);
     out_table_begin(&t, &cli->out, columns, 7);
     for (uint32_t i = 0; i < cli->raum->space_count; i++) {
@@ -107,13 +109,16 @@ static int create(struct cli *cli)
     if (rc)
         return rc;
     snprintf(id, sizeof id, "%s", s->id);
+    uint32_t ref = s->ref;
     rc = raum_scope_new(cli->raum, &h, &cli->error);
     if (rc == 0)
         rc = raum_scope_set(h, id, &cli->error);
     if (rc == 0)
         rc = scenes_seed(h, &cli->error);
     raum_handle_free(h);
-    s = intern_space_find(cli->raum, id);
+    if (rc == 0) /* made there, too, at once or when it can be reached */
+        online_try(cli);
+    s = intern_space(cli->raum, ref);
     if (rc == 0 && s) {
         rc = say(cli, s, tr("made"));
         cli_note(cli, tr("Work in it: raum space use %s"), s->slug);
@@ -125,8 +130,13 @@ static int use(struct cli *cli)
 {
     const struct space *s;
     int rc = cli_open(cli);
-    if (rc == 0)
+    if (rc == 0) {
         rc = spaces_use(cli->raum, cli->words[0], &s, &cli->error);
+        if (rc == RAUM_ENOT_FOUND && online_try(cli)) /* joined or made elsewhere meanwhile */
+            rc = spaces_use(cli->raum, cli->words[0], &s, &cli->error);
+        else if (rc)
+            cli_fail(cli, rc, tr("no such space: %s"), cli->words[0]);
+    }
     return rc ? rc : say(cli, s, tr("active space"));
 }
 
@@ -193,6 +203,32 @@ static int show(struct cli *cli)
     return 0;
 }
 
+/* Its name is the server's: everybody sees it. */
+static int rename_there(struct cli *cli, const char *id, const char *name)
+{
+    struct remote_answer a;
+    struct json_writer w;
+    struct buf b;
+    int rc = online_open(cli);
+    if (rc)
+        return rc;
+    buf_init(&b, 1 << 16);
+    json_begin(&w, &b);
+    json_open_object(&w);
+    json_put_key(&w, "organizationId");
+    json_put_str(&w, id);
+    json_put_key(&w, "data");
+    json_open_object(&w);
+    json_put_key(&w, "name");
+    json_put_str(&w, name);
+    json_close_object(&w);
+    json_close_object(&w);
+    rc = remote_ask(cli->remote, "POST", "/api/auth/organization/update", &b, &a, &cli->error);
+    remote_answer_release(&a);
+    buf_release(&b);
+    return rc ? rc : online_spaces(cli);
+}
+
 static int rename_space(struct cli *cli)
 {
     const char *which = cli->count > 1 ? cli->words[0] : cli->space;
@@ -206,10 +242,18 @@ static int rename_space(struct cli *cli)
         rc = spaces_find(cli->raum, which, &s, &cli->error);
     if (rc)
         return rc;
+    uint32_t ref = s->ref;
     snprintf(id, sizeof id, "%s", s->id);
-    rc = spaces_rename(cli->raum, id, name, &cli->error);
-    if (rc == 0)
-        rc = spaces_find(cli->raum, id, &s, &cli->error);
+    if (s->offline) {
+        rc = spaces_rename(cli->raum, id, name, &cli->error);
+        if (rc == 0)
+            online_try(cli);
+    } else {
+        rc = rename_there(cli, id, name);
+    }
+    s = intern_space(cli->raum, ref);
+    if (rc == 0 && !s)
+        rc = err_set(&cli->error, RAUM_ENOT_FOUND, NULL);
     return rc ? rc : say(cli, s, tr("renamed"));
 }
 
@@ -226,6 +270,78 @@ static bool sure(struct cli *cli, const struct space *s)
     return strchr("yYjJ", answer[0]) && answer[0];
 }
 
+/* POST /api/v1/spaces/{id}/{part}. */
+static int post_part(struct cli *cli, const char *id, const char *part, const char *name,
+                     struct remote_answer *a)
+{
+    struct json_writer w;
+    struct buf path, b;
+    buf_init(&path, 1024);
+    buf_init(&b, 1 << 16);
+    buf_str(&path, "/api/v1/spaces/");
+    remote_escape(&path, id);
+    buf_printf(&path, "/%s", part);
+    json_begin(&w, &b);
+    json_open_object(&w);
+    if (name) {
+        json_put_key(&w, "name");
+        json_put_str(&w, name);
+    }
+    json_close_object(&w);
+    int rc = remote_ask(cli->remote, "POST", buf_text(&path), &b, a, &cli->error);
+    buf_release(&path);
+    buf_release(&b);
+    return rc;
+}
+
+/* Others are in it, too: whoever deletes it types its name. It can be brought back for 30 days. */
+static int delete_there(struct cli *cli, const char *id, const char *slug)
+{
+    char typed[256] = "";
+    const char *name = cli_value(cli, "--name");
+    struct remote_answer a;
+    if (!name &&
+        cli_question(cli, tr("This deletes the space for everybody in it. Its name, to go on:"),
+                     typed, sizeof typed))
+        name = typed;
+    if (!name)
+        return cli_usage(cli, "%s",
+                         tr("this deletes the space for everybody in it: --name NAME, its name"));
+    int rc = online_open(cli);
+    if (rc)
+        return rc;
+    rc = post_part(cli, id, "delete", name, &a);
+    remote_answer_release(&a);
+    if (rc == RAUM_EBAD_CHANGE)
+        return cli_fail(cli, rc, "%s", tr("this is not the space's name: nothing was deleted"));
+    if (rc == 0)
+        rc = online_left(cli);
+    if (rc)
+        return rc;
+    if (cli->json)
+        out_printf(&cli->out, "{\"deleted\":\"%s\",\"id\":\"%s\"}\n", slug, id);
+    else if (!cli->quiet)
+        out_printf(&cli->out, "%s: %s\n", tr("deleted"), slug);
+    cli_note(cli, tr("For 30 days it can be brought back: raum space undelete %s"), id);
+    return 0;
+}
+
+static int undelete(struct cli *cli)
+{
+    struct remote_answer a;
+    const struct space *s = NULL;
+    int rc = online_open(cli);
+    if (rc)
+        return rc;
+    rc = post_part(cli, cli->words[0], "undelete", NULL, &a);
+    remote_answer_release(&a);
+    if (rc == 0)
+        rc = online_spaces(cli);
+    if (rc == 0)
+        rc = spaces_find(cli->raum, cli->words[0], &s, &cli->error);
+    return rc ? rc : say(cli, s, tr("brought back"));
+}
+
 static int delete_space(struct cli *cli)
 {
     char slug[64], id[RAUM_ID_MAX];
@@ -235,6 +351,10 @@ static int delete_space(struct cli *cli)
         return rc ? rc : err_set(&cli->error, RAUM_ENOT_FOUND, NULL);
     if (s->type == SPACE_PERSONAL)
         return err_set(&cli->error, RAUM_ESPACE_PERSONAL_UNDELETABLE, NULL);
+    if (!s->offline) {
+        snprintf(slug, sizeof slug, "%s", s->slug);
+        return delete_there(cli, id, slug);
+    }
     if (!sure(cli, s))
         return cli_fail(cli, RAUM_EINTERRUPTED, "%s", tr("nothing was deleted"));
     snprintf(slug, sizeof slug, "%s", s->slug);
@@ -248,18 +368,17 @@ static int delete_space(struct cli *cli)
     return rc;
 }
 
-static int needs_server(struct cli *cli)
-{
-    return cli_fail(cli, RAUM_ENOT_CONFIGURED, "%s",
-                    tr("needs a server: raum register or raum login first"));
-}
-
 static const struct cli_option create_options[] = {
     {"--type", "T", "brand, club, family, team or practice"},
     {0},
 };
 static const struct cli_option delete_options[] = {
+    {"--name", "NAME", "the space's name, typed: what the server asks for"},
     {"--yes", NULL, "do not ask"},
+    {0},
+};
+static const struct cli_option accept_options[] = {
+    {"--secret", "S", "what the link of the mail holds beside the id"},
     {0},
 };
 static const struct cli_option invite_options[] = {
@@ -276,19 +395,26 @@ const struct cli_command cmd_space[] = {
     {"space show", "[SLUG|ID]", 0, 1, "one space", NULL, "raum space show marke", show, false},
     {"space rename", "[SLUG|ID] NAME", 1, 2, "give it another name", NULL,
      "raum space rename marke 'Neue Marke'", rename_space, false},
-    {"space delete", "[SLUG|ID]", 0, 1, "erase a space that only this device knows", delete_options,
-     "raum space delete marke", delete_space, false},
-    {"space members", "", 0, 0, "who is in it (needs a server)", NULL, NULL, needs_server, false},
-    {"space invite", "EMAIL --role R", 1, 1, "ask somebody in (needs a server)", invite_options,
-     NULL, needs_server, false},
-    {"space invitations", "", 0, 0, "open invitations (needs a server)", NULL, NULL, needs_server,
+    {"space delete", "[SLUG|ID]", 0, 1, "delete a space, for everybody in it", delete_options,
+     "raum space delete marke --name Marke", delete_space, false},
+    {"space undelete", "ID", 1, 1, "bring a deleted space back, within 30 days", NULL,
+     "raum space undelete ID", undelete, false},
+    {"space members", "", 0, 0, "who is in it", NULL, "raum space members --space family",
+     space_members, false},
+    {"space invite", "EMAIL --role R", 1, 1, "ask somebody in", invite_options,
+     "raum space invite mia@example.org --role member", space_invite, false},
+    {"space invitations", "", 0, 0, "open invitations, yours and the space's", NULL,
+     "raum space invitations", space_invitations, false},
+    {"space accept", "ID|LINK", 1, 1, "accept an invitation", accept_options,
+     "raum space accept 'https://raum.example/accept-invitation?id=…&secret=…'", space_accept,
      false},
-    {"space accept", "ID", 1, 1, "accept an invitation (needs a server)", NULL, NULL, needs_server,
+    {"space decline", "ID|LINK", 1, 1, "decline an invitation", NULL, "raum space decline ID",
+     space_decline, false},
+    {"space remove", "MEMBER", 1, 1, "remove a member", NULL, "raum space remove mia@example.org",
+     space_remove, false},
+    {"space role", "MEMBER ROLE", 2, 2, "give a member another role", NULL,
+     "raum space role mia@example.org admin", space_role, false},
+    {"space leave", "", 0, 0, "leave it", NULL, "raum space leave --space family", space_leave,
      false},
-    {"space decline", "ID", 1, 1, "decline an invitation (needs a server)", NULL, NULL,
-     needs_server, false},
-    {"space remove", "MEMBER", 1, 1, "remove a member (needs a server)", NULL, NULL, needs_server,
-     false},
-    {"space leave", "", 0, 0, "leave it (needs a server)", NULL, NULL, needs_server, false},
     {0},
 };

@@ -3,9 +3,10 @@
 #include <string.h>
 
 const struct cli_command *const cli_commands[] = {
-    cmd_tour,   cmd_space,  cmd_image,  cmd_tag,          cmd_task,    cmd_scene,  cmd_whoami,
-    cmd_import, cmd_export, cmd_backup, cmd_key,          cmd_upgrade, cmd_doctor, cmd_sql,
-    cmd_bench,  cmd_help,   cmd_man,    cmd_image_worker, NULL,
+    cmd_tour,   cmd_space,  cmd_image,  cmd_tag,    cmd_task, cmd_scene,        cmd_account,
+    cmd_sync,
+    cmd_whoami, cmd_import, cmd_export, cmd_backup, cmd_key,  cmd_upgrade,      cmd_doctor,
+    cmd_sql,    cmd_serve,  cmd_bench,  cmd_help,   cmd_man,  cmd_image_worker, NULL,
 };
 
 /* "image add" begins with the word "image". */
@@ -26,14 +27,20 @@ bool cli_is_group(const char *word)
 
 const struct cli_command *cli_find(const char *first, const char *second, int *used)
 {
+    const struct cli_command *found = NULL;
+    size_t len = strlen(first);
     for (int i = 0; cli_commands[i]; i++)
         for (const struct cli_command *c = cli_commands[i]; c->name; c++) {
-            size_t len = strlen(first);
             if (!begins(c->name, first))
                 continue;
-            *used = c->name[len] ? 2 : 1;
-            if (!c->name[len] || (second && strcmp(c->name + len + 1, second) == 0))
+            if (c->name[len] && second && strcmp(c->name + len + 1, second) == 0) {
+                *used = 2;
                 return c;
+            }
+            if (!c->name[len])
+                found = c;
         }
-    return NULL;
+    if (found)
+        *used = 1;
+    return found;
 }

@@ -177,7 +177,8 @@ static int parse(struct cli *cli, int argc, char **argv)
         if (words < 2)
             names[words] = argv[i];
         argv[words++] = argv[i];
-        if (!cli->command)
+        /* "serve" is a command, and "serve backup" another. */
+        if (words <= 2)
             cli->command = cli_find(names[0], names[1], &used);
     }
     if (!names[0] || (!cli->command && cli_switch(cli, "--help")))

@@ -1,6 +1,8 @@
 /* What a command works on: the replica of the data directory, the space, secrets. */
 #include "base/err.h"
 #include "cli/import_file.h"
+#include "cli/joining.h"
+#include "cli/online.h"
 #include "engine/spaces.h"
 #include "modules/profile/avatar.h"
 #include <fcntl.h>
@@ -65,42 +67,105 @@ static void tell(void *arg, const char *what, double done)
     out_progress(arg, tr(what), done);
 }
 
-static int open_with(struct cli *cli, const char *passphrase, bool read_only)
+int cli_secret_twice(struct cli *cli, const char *variable, const char *prompt, char *out,
+                     size_t size)
+{
+    char second[CLI_SECRET_MAX] = "";
+    bool given = getenv(variable) && *getenv(variable);
+    int rc = cli_secret(cli, variable, prompt, out, size);
+    if (rc || given)
+        return rc;
+    rc = ask(cli, variable, tr("Once more"), second, sizeof second);
+    if (rc == 0 && strcmp(out, second) != 0)
+        rc = cli_fail(cli, RAUM_EUSAGE, "%s", tr("the two are not the same"));
+    cli_wipe(second, sizeof second);
+    return rc;
+}
+
+bool cli_question(struct cli *cli, const char *question, char *answer, size_t size)
+{
+    if (cli->quiet || isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1)
+        return false;
+    fprintf(stderr, "%s ", question);
+    fflush(stderr);
+    if (!fgets(answer, (int)size, stdin))
+        return false;
+    answer[strcspn(answer, "\n")] = '\0';
+    return true;
+}
+
+static int open_with(struct cli *cli, const char *account, const char *passphrase, bool read_only,
+                     struct raum **out)
 {
     struct out_progress progress;
     struct raum_options options = {
         .folder = cli->data,
+        .account = account,
         .read_only = read_only,
         .passphrase = passphrase,
         .progress = tell,
         .progress_arg = &progress,
     };
     out_progress_begin(&progress, &cli->out);
-    int rc = raum_open(&cli->raum, &options, &cli->error);
+    int rc = raum_open(out, &options, &cli->error);
     out_progress_end(&progress);
     return rc;
 }
 
+const char *cli_ring_passphrase(struct cli *cli)
+{
+    const char *ring = getenv(CLI_RING_VARIABLE), *password = getenv("RAUM_PASSWORD");
+    if (cli->ring_secret[0])
+        return cli->ring_secret;
+    if (ring && *ring)
+        return ring;
+    return !cli->signing_in && password && *password ? password : NULL;
+}
+
+static void remember(struct cli *cli, const char *secret)
+{
+    if (secret && secret != cli->ring_secret && strlen(secret) < sizeof cli->ring_secret)
+        memcpy(cli->ring_secret, secret, strlen(secret) + 1);
+}
+
+/* A locked ring: what is known is tried, then asked for. */
+static int open_ring(struct cli *cli, const char *account, bool read_only, struct raum **out)
+{
+    char secret[CLI_SECRET_MAX];
+    const char *given = cli_ring_passphrase(cli);
+    int rc = open_with(cli, account, given, read_only, out);
+    if (rc == 0)
+        remember(cli, given);
+    if (rc != RAUM_ELOCKED || given)
+        return rc;
+    rc =
+        cli_secret(cli, CLI_RING_VARIABLE, tr("Passphrase of the key ring"), secret, sizeof secret);
+    if (rc == RAUM_ENOT_CONFIGURED)
+        return cli_fail(cli, RAUM_ELOCKED, tr("the key ring is locked: set %s, or use a terminal"),
+                        cli->signing_in ? CLI_RING_VARIABLE : "RAUM_PASSWORD");
+    if (rc == 0)
+        rc = open_with(cli, account, secret, read_only, out);
+    if (rc == 0)
+        remember(cli, secret);
+    cli_wipe(secret, sizeof secret);
+    return rc;
+}
+
+int cli_open_account(struct cli *cli, const char *account, struct raum **out)
+{
+    *out = NULL;
+    return open_ring(cli, account, false, out);
+}
+
 static int open_any(struct cli *cli, bool read_only)
 {
-    char secret[1024];
     if (cli->raum)
         return 0;
     if (!cli->data)
         return cli_usage(cli, "%s", tr("no data directory: give --data, or set HOME"));
-    const char *given = getenv("RAUM_PASSWORD");
-    int rc = open_with(cli, given && *given ? given : NULL, read_only);
-    if (rc == 0 && !read_only)
-        return import_legacy(cli);
-    if (rc != RAUM_ELOCKED || (given && *given))
-        return rc;
-    rc = cli_password(cli, tr("Passphrase of the key ring"), secret, sizeof secret);
-    if (rc == RAUM_ENOT_CONFIGURED)
-        return cli_fail(cli, RAUM_ELOCKED, "%s",
-                        tr("the key ring is locked: set RAUM_PASSWORD, or use a terminal"));
+    int rc = read_only ? 0 : joining_resume(cli);
     if (rc == 0)
-        rc = open_with(cli, secret, read_only);
-    cli_wipe(secret, sizeof secret);
+        rc = open_ring(cli, NULL, read_only, &cli->raum);
     return rc == 0 && !read_only ? import_legacy(cli) : rc;
 }
 
@@ -141,11 +206,15 @@ int cli_open_own(struct cli *cli)
 void cli_close(struct cli *cli)
 {
     /* Whatever the command did to the personal slots: the account's picture follows (G-T11). */
-    if (cli->raum && !cli->raum->read_only)
-        (void)!avatar_refresh(cli->raum, NULL);
+    if (cli->raum && !cli->raum->read_only && avatar_refresh(cli->raum, NULL) == 0)
+        online_close(cli);
     raum_handle_free(cli->scope);
     raum_handle_free(cli->own);
     raum_close(cli->raum);
+    remote_release(cli->remote);
+    free(cli->remote);
+    cli_wipe(cli->ring_secret, sizeof cli->ring_secret);
+    cli->remote = NULL;
     cli->scope = cli->own = NULL;
     cli->raum = NULL;
 }

@@ -97,6 +97,10 @@ static int rename_ids(struct raum *guest, const char *account, const char *perso
         own.id = user;
         result = intern_space_put(guest, &own, error);
     }
+    /* What vault_start prepared counts from now on. */
+    if (result == 0)
+        result = db_exec(
+            guest->db, "UPDATE OR REPLACE meta SET key = 'vault' WHERE key = 'vault-next'", error);
     if (result == 0 && personal_id)
         result = spaces_become(guest, from, personal_id, error);
     else if (result == 0)
@@ -158,7 +162,7 @@ static int remove_one(void *arg, const char *name, int is_folder)
 
 /* The database first: what breaks off after it leaves no guest behind, only files that the next one
  * takes over or the next adoption removes. The ring goes last of all that belongs together. */
-static void remove_guest(const struct raum_env *env, const char *folder)
+void adopt_erase(const struct raum_env *env, const char *folder)
 {
     static const char *const first[] = {"raum.db-wal", "raum.db-shm", "raum.db"};
     char path[1400];
@@ -207,7 +211,7 @@ static int merge_in(const struct raum_options *options, const char *account,
     if (result == 0)
         result = replica_account_write(env, options->folder, account, error);
     if (result == 0)
-        remove_guest(env, from);
+        adopt_erase(env, from);
     return result;
 }
 

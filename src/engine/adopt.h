@@ -20,6 +20,8 @@ int adopt_guest(const struct raum_options *options, const char *account, const c
                 int (*files)(void *arg, const char *from, const char *to, struct raum_error *error),
                 void *arg, struct adopt_report *report, struct raum_error *error) BASE_CHECK;
 
+/* An account's folder, the database first. Nobody may have it open. */
+void adopt_erase(const struct raum_env *env, const char *folder);
 /* Ends what a crash left of the above; called by replica_open before a folder is opened. */
 int adopt_finish(const struct raum_env *env, const char *root, char account[RAUM_ID_MAX],
                  struct raum_error *error) BASE_CHECK;

@@ -3,7 +3,15 @@
 #include "base/plant.h"
 #include <string.h>
 
-const struct db_file_step ddl_steps[] = {{.to = 0}};
+const struct db_file_step ddl_steps[] = {
+    /* Has a key's copy arrived at the server? (engine/vault.h) */
+    {.to = 44, .sql = "ALTER TABLE keys ADD COLUMN acked INTEGER NOT NULL DEFAULT 0"},
+    /* Writes that the server refused (sync/outgoing.h). */
+    {.to = 45,
+     .sql = "CREATE TABLE parked (n INTEGER, tbl INTEGER, code INTEGER NOT NULL,"
+            " PRIMARY KEY (n, tbl)) WITHOUT ROWID"},
+    {.to = 0},
+};
 
 /* A number of a space is never given out twice (AUTOINCREMENT): whoever still holds it, holds
  * nothing (G-T2). */
@@ -17,7 +25,7 @@ static const char fixed[] =
     "CREATE TABLE actors (ref INTEGER PRIMARY KEY, account INTEGER NOT NULL, device TEXT NOT NULL,"
     " agent TEXT NOT NULL, UNIQUE (account, device, agent));"
     "CREATE TABLE keys (key_id BLOB PRIMARY KEY, space INTEGER NOT NULL, made TEXT NOT NULL,"
-    " retired TEXT) WITHOUT ROWID;"
+    " retired TEXT, acked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
     "CREATE TABLE dirty (n INTEGER, tbl INTEGER, fields INTEGER NOT NULL, PRIMARY KEY (n, tbl))"
     " WITHOUT ROWID;"
     "CREATE TABLE parked (n INTEGER, tbl INTEGER, code INTEGER NOT NULL, PRIMARY KEY (n, tbl))"

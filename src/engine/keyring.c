@@ -119,6 +119,19 @@ static int read_keys(struct keyring *ring, struct json_value keys, struct raum_e
     return result;
 }
 
+/* The file says whether there is one, not what was known before. */
+static int read_vault(struct keyring *ring, struct json_value v, struct raum_error *error)
+{
+    size_t len;
+    const char *text = json_raw(v, &len);
+    ring->vaulted = v.doc != NULL;
+    if (!v.doc)
+        return 0;
+    bool fine = json_is(v, JSON_STRING) && len >= 2 &&
+                base64_read(ring->vault, sizeof ring->vault, text + 1, len - 2);
+    return fine ? 0 : broken(ring, error);
+}
+
 static bool read_base64(struct json_value v, struct buf *out)
 {
     size_t len;
@@ -198,6 +211,8 @@ static int read_text(struct keyring *ring, const char *text, size_t len, const c
         if (!inside)
             ring->wrapped = false;
         result = read_keys(ring, json_get(root, "keys"), error);
+        if (result == 0)
+            result = read_vault(ring, json_get(root, "vault"), error);
     }
 out:
     json_release(&doc);
@@ -257,6 +272,12 @@ static void put_keys(const struct keyring *ring, struct buf *out)
         json_put_text(&w, buf_text(&secret), secret.len);
     }
     json_close_object(&w);
+    if (ring->vaulted) {
+        buf_reset(&secret);
+        base64_put(&secret, ring->vault, sizeof ring->vault);
+        json_put_key(&w, "vault");
+        json_put_text(&w, buf_text(&secret), secret.len);
+    }
     json_close_object(&w);
     if (secret.error)
         out->error = secret.error;
@@ -304,7 +325,7 @@ static int write_file(struct keyring *ring, struct raum_error *error)
     buf_init(&plain, RING_BYTES_MAX);
     buf_init(&wrapped, RING_BYTES_MAX);
     /* All at once, so that no growing leaves copies behind. */
-    if (buf_room(&plain, 64 + (size_t)ring->count * KEY_JSON))
+    if (buf_room(&plain, 64 + KEY_JSON + (size_t)ring->count * KEY_JSON))
         put_keys(ring, &plain);
     if (ring->wrapped && !plain.error)
         put_wrapped(ring, &plain, &wrapped);
@@ -431,5 +452,25 @@ int keyring_passphrase(struct keyring *ring, const char *passphrase, struct raum
         memcpy(ring->salt, salt, sizeof salt);
     }
     keyring_wipe(wrap, sizeof wrap);
+    return result;
+}
+
+int keyring_vault(struct keyring *ring, const unsigned char *key, struct raum_error *error)
+{
+    unsigned char before[RAUM_KEY_BYTES];
+    int result = read_file(ring, NULL, error);
+    if (result < 0)
+        return result;
+    bool vaulted = ring->vaulted;
+    memcpy(before, ring->vault, sizeof before);
+    ring->vaulted = key != NULL;
+    if (key)
+        memcpy(ring->vault, key, sizeof ring->vault);
+    result = write_file(ring, error);
+    if (result < 0) {
+        ring->vaulted = vaulted;
+        memcpy(ring->vault, before, sizeof before);
+    }
+    keyring_wipe(before, sizeof before);
     return result;
 }

@@ -3,8 +3,11 @@
  * knows only ids and bytes, so that adoption never touches it. A passphrase wraps the ring
  * (argon2id + AEAD).
  *
- * keys.json: {"version":1,"keys":{"<16 hex>":"<base64url 32 bytes>"…}}
+ * keys.json: {"version":1,"keys":{"<16 hex>":"<base64url 32 bytes>"…},"vault":"<32 bytes>"}
  *        or: {"version":1,"salt":"…","sealed":"<base64url nonce+AEAD of the object above>"}
+ *
+ * "vault" is there when the ring's copies on a server are wrapped by this device (engine/vault.h):
+ * the key that wraps them.
  *
  * Several processes share the file. Whoever writes it (add, put, passphrase, recover) does so
  * inside the replica's write transaction: that is the lock. Each first takes in what another
@@ -32,7 +35,9 @@ struct keyring {
     bool wrapped;                       /* has a passphrase */
     unsigned char wrap[RAUM_KEY_BYTES]; /* stretched passphrase while open */
     unsigned char salt[16];
-    int64_t modified_ms, size; /* of the file as read: another process may add keys */
+    bool vaulted;                        /* `vault` is there */
+    unsigned char vault[RAUM_KEY_BYTES]; /* wraps the copies on a server */
+    int64_t modified_ms, size;           /* of the file as read: another process may add keys */
 };
 
 /* Reads the ring; absent: an empty one (nothing written yet). LOCKED if it has a passphrase and
@@ -53,6 +58,9 @@ int keyring_put(struct keyring *ring, const struct keyring_key *keys, unsigned c
 /* Sets, changes or (NULL) removes the passphrase; rewrites the file. */
 int keyring_passphrase(struct keyring *ring, const char *passphrase,
                        struct raum_error *error) BASE_CHECK;
+/* Keeps or (NULL) forgets the key that wraps the copies on a server; rewrites the file. */
+int keyring_vault(struct keyring *ring, const unsigned char *key,
+                  struct raum_error *error) BASE_CHECK;
 /* The ring as one text for paper (checksummed groups), and back. */
 int keyring_recovery(struct keyring *ring, struct buf *out, struct raum_error *error) BASE_CHECK;
 int keyring_recover(struct keyring *ring, const char *text, struct raum_error *error) BASE_CHECK;

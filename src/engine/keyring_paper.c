@@ -8,6 +8,7 @@
  * between groups are free. The check binds the part's number and the number of keys. */
 #include "engine/keyring.h"
 
+#include "base/base64.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,8 +21,6 @@
 
 _Static_assert(KEY_BYTES == 2 * PART_BYTES, "a key is two parts");
 _Static_assert((PART_BYTES + CHECK_BYTES) * 8 == PART_CHARS * 5, "five bits a character");
-
-static const char digits[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 static void check_of(const struct keyring *ring, unsigned count, unsigned number,
                      const unsigned char *part, unsigned char out[CHECK_BYTES])
@@ -48,7 +47,7 @@ static void put_part(const struct keyring *ring, unsigned number, const unsigned
         unsigned two = (unsigned)bytes[at] << 8 | (at + 1 < sizeof bytes ? bytes[at + 1] : 0u);
         if (i && i % GROUP == 0)
             buf_char(out, ' ');
-        buf_char(out, digits[two >> (11 - bit % 8) & 31]);
+        buf_char(out, base32_digits[two >> (11 - bit % 8) & 31]);
     }
     buf_char(out, '\n');
     keyring_wipe(bytes, sizeof bytes);
@@ -70,15 +69,6 @@ int keyring_recovery(struct keyring *ring, struct buf *out, struct raum_error *e
     return buf_error(out, error);
 }
 
-static int digit_of(char c)
-{
-    if (c >= 'a' && c <= 'z')
-        c = (char)(c - 'a' + 'A');
-    c = c == 'O' ? '0' : c == 'I' || c == 'L' ? '1' : c;
-    const char *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 static const char *skip(const char *text)
 {
     while (*text == ' ' || *text == '-' || *text == '\n' || *text == '\r' || *text == '\t')
@@ -94,7 +84,7 @@ static bool get_part(const struct keyring *ring, unsigned count, unsigned number
     bool fine = true;
     for (unsigned i = 0; i < PART_CHARS && fine; i++) {
         *text = skip(*text);
-        int digit = digit_of(**text);
+        int digit = base32_digit(**text);
         fine = digit >= 0;
         for (unsigned k = 0; k < 5 && fine; k++)
             if (digit >> (4 - k) & 1)

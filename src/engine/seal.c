@@ -232,7 +232,8 @@ static int check_partition(struct raum *r, struct seal_key *key, uint32_t space,
                : err_at(error, "seal", RAUM_EKEY_MISSING, "a value has a key of no space here");
 }
 
-static int make_key(struct raum *r, uint32_t space, unsigned char *id, struct raum_error *error)
+static int make_key(struct raum *r, uint32_t space, int64_t made_ms, unsigned char *id,
+                    struct raum_error *error)
 {
     struct db_stmt s;
     char made[CLOCK_TEXT];
@@ -242,7 +243,7 @@ static int make_key(struct raum *r, uint32_t space, unsigned char *id, struct ra
     result = db_prepare(r->db, &s, &db_grant_own,
                         "INSERT INTO keys (key_id, space, made) VALUES (?1, ?2, ?3)", error);
     if (result == 0) {
-        clock_format_ms(r->env->now_ms(r->env->ctx), made);
+        clock_format_ms(made_ms, made);
         db_bind_blob(&s, 1, id, KEYRING_ID_BYTES);
         db_bind_int(&s, 2, space);
         db_bind_str(&s, 3, made);
@@ -252,7 +253,9 @@ static int make_key(struct raum *r, uint32_t space, unsigned char *id, struct ra
     return result;
 }
 
-/* There are two when two partitions became one: the newest then, the same on each look. */
+/* There are two when two partitions became one: the newest then, the same on each look. With a
+ * vault, a key counts once its copy has arrived there, and never retires: the newest is the same on
+ * every device. */
 static int read_current(struct raum *r, uint32_t space, unsigned char *id, struct raum_error *error)
 {
     struct db_stmt *s = &r->seals->current;
@@ -260,7 +263,9 @@ static int read_current(struct raum *r, uint32_t space, unsigned char *id, struc
     size_t len;
     if (!s->stmt)
         result = db_prepare(r->db, s, &db_grant_own,
-                            "SELECT key_id FROM keys WHERE space = ?1 AND retired IS NULL "
+                            "SELECT key_id FROM keys WHERE space = ?1 AND CASE WHEN "
+                            "EXISTS (SELECT 1 FROM meta WHERE key = '" SEAL_VAULT "') "
+                            "THEN acked = 1 ELSE retired IS NULL END "
                             "ORDER BY made DESC, key_id LIMIT 1",
                             error);
     if (result < 0)
@@ -278,6 +283,26 @@ static int read_current(struct raum *r, uint32_t space, unsigned char *id, struc
     return result;
 }
 
+int seal_vaulted(struct raum *r, bool *vaulted, struct raum_error *error)
+{
+    int64_t count = 0;
+    int result = db_query_int(r->db, "SELECT count(*) FROM meta WHERE key = '" SEAL_VAULT "'",
+                              &count, error);
+    *vaulted = count > 0;
+    return result;
+}
+
+/* A copy may be the only way back: nothing is sealed with a key that only this device has. */
+static int first_key(struct raum *r, uint32_t space, unsigned char *id, struct raum_error *error)
+{
+    bool vaulted;
+    int result = seal_vaulted(r, &vaulted, error);
+    if (result == 0 && vaulted)
+        return err_at(error, "seal", RAUM_EKEY_MISSING,
+                      "no key of this space has its copy on the server yet: connect once");
+    return result ? result : make_key(r, space, r->env->now_ms(r->env->ctx), id, error);
+}
+
 int seal_key(struct raum *r, uint32_t space, unsigned char id[KEYRING_ID_BYTES],
              struct raum_error *error)
 {
@@ -290,7 +315,7 @@ int seal_key(struct raum *r, uint32_t space, unsigned char id[KEYRING_ID_BYTES],
     }
     int result = read_current(r, space, id, error);
     if (result == RAUM_END)
-        result = make_key(r, space, id, error);
+        result = first_key(r, space, id, error);
     if (result < 0)
         return result;
     memcpy(cache->id, id, KEYRING_ID_BYTES);
@@ -299,7 +324,49 @@ int seal_key(struct raum *r, uint32_t space, unsigned char id[KEYRING_ID_BYTES],
     return 0;
 }
 
-int seal_rotate(struct raum *r, uint32_t space, struct raum_error *error)
+/* The latest time of a key of the partition (-1: none), and whether one waits for its copy. */
+static int look_at_keys(struct raum *r, uint32_t space, int64_t *newest, bool *waiting,
+                        struct raum_error *error)
+{
+    struct db_stmt s;
+    int64_t ms;
+    *newest = -1;
+    *waiting = false;
+    int result = db_prepare(r->db, &s, &db_grant_own,
+                            "SELECT made, acked FROM keys WHERE space = ?1", error);
+    if (result == 0)
+        db_bind_int(&s, 1, space);
+    while (result == 0 && (result = db_step(&s, error)) == 0) {
+        size_t len;
+        const char *text = db_text(&s, 0, &len);
+        *waiting |= db_int(&s, 1) == 0;
+        if (text && clock_parse_ms(text, len, &ms) == 0 && ms > *newest)
+            *newest = ms;
+    }
+    db_finish(&s);
+    return result < 0 ? result : 0;
+}
+
+int seal_add(struct raum *r, uint32_t space, struct raum_error *error)
+{
+    unsigned char id[KEYRING_ID_BYTES];
+    int64_t newest;
+    bool waiting;
+    int result = look_at_keys(r, space, &newest, &waiting, error);
+    int64_t now = r->env->now_ms(r->env->ctx);
+    return result ? result : make_key(r, space, newest < now ? now : newest + 1, id, error);
+}
+
+/* One at a time: whoever asks twice before the copy has arrived gets one new key. */
+static int add_waiting(struct raum *r, uint32_t space, struct raum_error *error)
+{
+    int64_t newest;
+    bool waiting;
+    int result = look_at_keys(r, space, &newest, &waiting, error);
+    return result || waiting ? result : seal_add(r, space, error);
+}
+
+static int retire(struct raum *r, uint32_t space, struct raum_error *error)
 {
     struct db_stmt s;
     char now[CLOCK_TEXT];
@@ -313,9 +380,23 @@ int seal_rotate(struct raum *r, uint32_t space, struct raum_error *error)
         result = db_run(&s, error);
     }
     db_finish(&s);
+    return result;
+}
+
+int seal_rotate(struct raum *r, uint32_t space, struct raum_error *error)
+{
+    bool vaulted;
+    int result = seal_vaulted(r, &vaulted, error);
+    if (result == 0)
+        result = vaulted ? add_waiting(r, space, error) : retire(r, space, error);
+    seal_forget(r);
+    return result;
+}
+
+void seal_forget(struct raum *r)
+{
     if (r->seals)
         r->seals->space = 0;
-    return result;
 }
 
 /* ---- sealing ---- */

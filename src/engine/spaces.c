@@ -15,9 +15,9 @@
 #define NAME_MAX_BYTES 200
 
 static const char *const reserved[] = {
-    "me",       "admin",    "api",   "auth",    "login", "logout",  "signup", "signin",
-    "register", "settings", "new",   "app",     "www",   "support", "help",   "billing",
-    "invite",   "health",   "ready", "metrics", "mcp",   "sync",    NULL};
+    "me",       "admin",    "api",   "auth",    "login", "logout",  "signup",   "signin",
+    "register", "settings", "new",   "app",     "www",   "support", "help",     "billing",
+    "invite",   "health",   "ready", "metrics", "mcp",   "sync",    "personal", NULL};
 
 /* ---- slugs ---- */
 
@@ -120,7 +120,11 @@ int spaces_create(struct raum *r, const char *name, int type, const struct space
         return result;
     id_new(&r->ids, r->env, id + strlen(SCHEMA_OFFLINE));
     free_slug(r, name, slug);
-    struct space space = {.type = type, .role = ROLE_OWNER, .offline = true, .id = id, .slug = slug,
+    struct space space = {.type = type,
+                          .role = ROLE_OWNER,
+                          .offline = true,
+                          .id = id,
+                          .slug = slug,
                           .name = (char *)(uintptr_t)name};
     result = intern_space_add(r, &space, error);
     result = replica_end(r, result, error);
@@ -135,7 +139,9 @@ int spaces_find(struct raum *r, const char *slug_or_id, const struct space **out
     int result = replica_look(r, error);
     if (result < 0)
         return result;
-    const struct space *s = intern_space_slug(r, slug_or_id);
+    /* Whatever the server calls it, and whatever others call theirs. */
+    const struct space *s =
+        strcmp(slug_or_id, "personal") == 0 ? intern_personal(r) : intern_space_slug(r, slug_or_id);
     if (!s)
         s = intern_space_find(r, slug_or_id);
     if (!s || s->type < 0 || s->role == ROLE_NONE) {
@@ -199,8 +205,11 @@ int spaces_use(struct raum *r, const char *slug_or_id, const struct space **out,
 static int erase_row(void *arg, struct row *row, struct raum_error *error)
 {
     struct raum *r = arg;
-    struct change change = {.table = row->table ? row->table->number : 63, .op = OP_DELETE,
-                            .origin = ORIGIN_SYSTEM, .space = row->space, .actor = r->self_actor,
+    struct change change = {.table = row->table ? row->table->number : 63,
+                            .op = OP_DELETE,
+                            .origin = ORIGIN_SYSTEM,
+                            .space = row->space,
+                            .actor = r->self_actor,
                             .n = row->n};
     replica_changed(r, &change);
     return row_erase(r, row, error);

@@ -9,7 +9,7 @@
  * suffix). */
 int spaces_create(struct raum *r, const char *name, int type, const struct space **out,
                   struct raum_error *error) BASE_CHECK;
-/* By slug or id, of those the account is in. NOT_FOUND. */
+/* By slug or id, of those the account is in; "personal" is the personal one. NOT_FOUND. */
 int spaces_find(struct raum *r, const char *slug_or_id, const struct space **out,
                 struct raum_error *error) BASE_CHECK;
 int spaces_rename(struct raum *r, const char *slug_or_id, const char *name,

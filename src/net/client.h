@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 
 struct client; /* keeps connections open between requests; one thread at a time */
@@ -18,6 +19,7 @@ struct client_request {
     int timeout_ms;             /* 0: 30 s in all */
     size_t max;                 /* 0: 8 MiB of answer */
     const char *ca_file;        /* PEM of a house's own authority; NULL: the system's */
+    bool no_redirects;          /* a redirect is the answer, also within the same place */
 };
 struct client_answer {
     int status;

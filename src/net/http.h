@@ -27,21 +27,21 @@ struct http_header {
 /* One request, owned by its worker from the call of the handler until it returns. All texts lie in
  * the arena and go with it. */
 struct http_request {
-    struct arena arena;     /* 4 MiB at most; for the handler's use too */
-    const char *id;         /* 16 hex digits; in the log and in X-Request-Id */
-    const char *method;     /* "GET" */
-    const char *path;       /* percent-decoded, begins with /, no "." or ".." parts, no NUL */
-    const char *query;      /* behind the '?', as sent; "" if none */
-    const char *host;       /* the Host header, lower case */
-    const char *peer;       /* address of the other end: "127.0.0.1" */
+    struct arena arena; /* 4 MiB at most; for the handler's use too */
+    const char *id;     /* 16 hex digits; in the log and in X-Request-Id */
+    const char *method; /* "GET" */
+    const char *path;   /* percent-decoded, begins with /, no "." or ".." parts, no NUL */
+    const char *query;  /* behind the '?', as sent; "" if none */
+    const char *host;   /* the Host header, lower case */
+    const char *peer;   /* address of the other end: "127.0.0.1" */
     bool tls;
     const struct http_header *headers;
     int header_count;
-    const char *body;       /* NUL behind it; "" if none */
+    const char *body; /* NUL behind it; "" if none */
     size_t body_len;
 
     /* The answer, filled by the functions below. */
-    int status;             /* 0: not answered yet; the dispatcher then says 500 */
+    int status; /* 0: not answered yet; the dispatcher then says 500 */
     struct http_header *out;
     int out_count, out_cap;
     struct buf answer;
@@ -59,8 +59,8 @@ const char *http_param(struct http_request *q, const char *name);
 /* Adds a header to the answer; several of one name are sent as several (Set-Cookie). Name and value
  * are copied; a value with control characters is an assertion for our own and dropped otherwise. */
 int http_add(struct http_request *q, const char *name, const char *value) BASE_CHECK;
-int http_addf(struct http_request *q, const char *name, const char *fmt, ...) BASE_PRINTF(3, 4)
-    BASE_CHECK;
+int http_addf(struct http_request *q, const char *name, const char *fmt, ...)
+    BASE_PRINTF(3, 4) BASE_CHECK;
 /* Takes a header of the answer away again. */
 void http_drop(struct http_request *q, const char *name);
 /* Status, Content-Type (NULL: none) and body; replaces an earlier answer but keeps its headers. */
@@ -71,32 +71,39 @@ int http_reply(struct http_request *q, int status, const char *type, const void 
 typedef void http_handler(void *arg, void *state, struct http_request *q);
 
 struct http_options {
-    const char *host;       /* "127.0.0.1", "::1", "0.0.0.0" */
-    int port;               /* 0: any free one; see http_port */
+    const char *host;               /* "127.0.0.1", "::1", "0.0.0.0" */
+    int port;                       /* 0: any free one; see http_port */
     const char *tls_cert, *tls_key; /* PEM files; both or neither */
     int loops, workers;     /* 0: 1 and 4 */
     size_t body_max;        /* 0: 1 MiB; more is 413 */
     size_t header_max;      /* 0: 16 KiB; more is 431 */
-    size_t buffered_max;    /* 0: 48 MiB of bodies and headers over all connections */
-    int connections_max;    /* 0: 20,000; more are closed at once */
+    size_t buffered_max;    /* 0: 48 MiB of heads, bodies, answers over all connections */
+    int connections_max;    /* 0: 20,000, 4,000 over TLS; more are closed at once */
     int queue_max;          /* 0: 1,024 requests waiting for a worker; more get 503 + Retry-After */
-    int header_ms, request_ms, idle_ms; /* 0: 10 s for the head, 30 s in all, 60 s of keep-alive */
+    /* 0: 10 s for the head, 30 s in all, 60 s of keep-alive. An answer has request_ms more, and a
+     * second for each 16 KB of it; its reader is let go after request_ms without progress. */
+    int header_ms, request_ms, idle_ms;
     size_t stream_max;      /* 0: 256 KiB unread by a stream's reader, then it is closed */
     /* Is this request somebody's? Called on a loop with the headers only, before the body: decides
      * who goes first when memory is short. May be NULL. Cheap, no I/O. */
     bool (*credentials)(void *arg, const struct http_request *head);
+    /* Does this request need long for reasons of its own (a password's hash)? Such wait in a queue
+     * of their own, for workers of their own, so that nobody else waits behind them. May be NULL.
+     * Called on a loop. */
+    bool (*slow)(void *arg, const struct http_request *head);
+    int slow_workers, slow_max; /* 0: 3, and 64 of them waiting; more get 503 + Retry-After */
     http_handler *handle;
     void *arg;
     int (*worker_start)(void *arg, void **state, struct raum_error *error); /* may be NULL */
     void (*worker_stop)(void *arg, void *state);                            /* may be NULL */
-    struct net_log *log;    /* one line a request; NULL: none */
+    struct net_log *log; /* one line a request; NULL: none */
 };
 
 /* Counters, for /metrics. */
 struct http_stats {
     uint64_t requests, refused, by_class[6]; /* by_class[2]: 2xx */
     uint64_t connections, connections_open, streams_open;
-    uint64_t buffered, buffered_peak;        /* bytes */
+    uint64_t buffered, buffered_peak; /* bytes */
 };
 
 /* Binds, listens and starts the threads. IO (address in use, said so), BAD_… for certificates. */
@@ -104,7 +111,8 @@ int http_start(struct http_server **out, const struct http_options *options,
                struct raum_error *error) BASE_CHECK;
 int http_port(const struct http_server *s);
 void http_stats(const struct http_server *s, struct http_stats *out);
-/* Stops accepting, lets running requests end for up to grace_ms, closes the rest, joins. */
+/* Stops accepting, lets running requests end for up to grace_ms, closes the rest (streams after the
+ * last answer), joins. A handler that does not return holds it. NULL is fine. */
 void http_stop(struct http_server *s, int grace_ms);
 
 /* Streams (Server-Sent Events): the handler answers with http_stream_begin instead of http_reply.

@@ -25,12 +25,29 @@ struct session {
 };
 
 enum route_flags {
-    ROUTE_SESSION = 1, /* without a session: 401, the function is not called */
-    ROUTE_BODY = 2,    /* a JSON object; missing or broken: 400 as Better Auth says it */
+    ROUTE_SESSION = 1,  /* without a session: 401, the function is not called */
+    ROUTE_BODY = 2,     /* a JSON object; missing or broken: 400 as Better Auth says it */
     ROUTE_BODY_MAY = 4, /* parsed if there is one */
-    ROUTE_FORM = 8,    /* takes application/x-www-form-urlencoded too */
-    ROUTE_PREFIX = 16, /* path is a prefix; the rest is call->rest */
-    ROUTE_RAW = 32,    /* the body is not JSON: not parsed, any type */
+    ROUTE_FORM = 8,     /* takes application/x-www-form-urlencoded too */
+    ROUTE_PREFIX = 16,  /* path is a prefix; the rest is call->rest */
+    ROUTE_RAW = 32,     /* the body is not JSON: not parsed, any type */
+    ROUTE_RECORD = 64,  /* with ROUTE_BODY: complaints call the object a record, as zod does */
+    ROUTE_LOGIN = 128,  /* the origin is checked without a cookie too: login forgery */
+};
+
+/* What a body must look like; checked before the session, worded as Better Auth does. */
+enum call_type {
+    CALL_END,
+    CALL_STRING,
+    CALL_TEXT /* not empty */,
+    CALL_EMAIL,
+    CALL_BOOL,
+    CALL_OBJECT
+};
+struct call_field {
+    const char *name;
+    enum call_type type;
+    bool optional; /* may be absent; null is never fine */
 };
 
 struct call;
@@ -38,28 +55,32 @@ struct route {
     const char *method, *path;
     int (*run)(struct call *c); /* 0: answered (also with an error); negative: answered with 500 */
     unsigned flags;
+    const struct call_field *fields; /* of the body; ends with CALL_END; NULL: not checked */
 };
 
 struct call {
     struct server *server;
-    struct sql *sql;           /* this worker's */
+    struct sql *sql; /* this worker's */
     struct http_request *http;
-    struct arena *arena;       /* of the request */
+    struct arena *arena; /* of the request */
     const struct route *route;
-    const char *rest;          /* ROUTE_PREFIX: what follows, without '/' */
+    const char *rest; /* ROUTE_PREFIX: what follows, without '/' */
     struct json_doc doc;
-    struct json_value body;    /* an object, or none */
-    struct session *session;   /* NULL: nobody; loaded for ROUTE_SESSION, else by auth_session */
+    struct json_value body;  /* an object (ROUTE_BODY_MAY: whatever was sent), or none */
+    struct session *session; /* NULL: nobody; loaded for ROUTE_SESSION, else by auth_session */
+    bool session_known;      /* auth_session has looked */
     struct raum_error error;
 };
 
-/* Answers. JSON is what `w` wrote into c->json. */
+/* Answers. */
 int call_json(struct call *c, int status, const struct buf *json) BASE_CHECK;
 int call_text(struct call *c, int status, const char *json) BASE_CHECK; /* a JSON literal of ours */
 /* An error in the shape of the path. code NULL: none is sent (Better Auth has such). */
 int call_fail(struct call *c, int status, const char *code, const char *message) BASE_CHECK;
 int call_failf(struct call *c, int status, const char *code, const char *fmt, ...)
     BASE_PRINTF(4, 5) BASE_CHECK;
+/* 401 in the shape of the path. */
+int call_unauthorized(struct call *c) BASE_CHECK;
 /* The same for a RAUM_E… with c->error: 404, 403 …; what is internal is logged, not told. */
 int call_error(struct call *c, int result) BASE_CHECK;
 
@@ -67,6 +88,13 @@ int call_error(struct call *c, int result) BASE_CHECK;
 const char *call_str(struct call *c, const char *key);
 bool call_bool(struct call *c, const char *key, bool otherwise);
 bool call_has(const struct call *c, const char *key);
+
+/* Checks the body as a route's fields are: 0, or 1: answered with 400. */
+int call_check(struct call *c, const struct call_field *fields) BASE_CHECK;
+/* A parameter of the query that must be there: 0 and the text, or 1: answered with 400. */
+int call_need_param(struct call *c, const char *name, const char **out) BASE_CHECK;
+/* The other end's address: the peer's, or behind a proxy on this machine what it forwards. */
+const char *call_address(struct call *c);
 
 /* Random text of [a-zA-Z0-9], in the arena; NULL: no memory. 32 is an id's or token's length. */
 char *call_random(struct call *c, int length);

@@ -15,8 +15,11 @@
 struct sql;
 struct http_server;
 struct limiter;
+struct server_counts;
 struct route;
 struct mailer;
+struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
+struct pages; /* routes/page.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -30,6 +33,7 @@ struct server_options {
     const char *auth;                /* --auth URL, NULL: our own accounts */
     const char *mail_command;        /* run with the message on stdin; NULL: the outbox folder */
     const char *secret;              /* NULL: data/secret, made at first start */
+    const char *vault_key;           /* its file; NULL: data/vault.key, made at first start */
     const char *files;               /* folder of static files; NULL: none */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
@@ -48,7 +52,10 @@ struct server {
     struct http_server *http;
     struct limiter *limiter;
     struct mailer *mailer;
+    struct pages *pages;
     struct upstream *upstream;       /* NULL unless --auth */
+    struct auth_keys *keys;
+    struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */
     unsigned char vault_key[RAUM_KEY_BYTES];
     int lock;                        /* file descriptor of data/lock */
     int64_t started;                 /* ms */
@@ -65,6 +72,8 @@ int server_port(const struct server *s);
 /* The same without listening: for admin commands and tests without sockets. */
 int server_open(struct server **out, const struct server_options *options,
                 struct raum_error *error) BASE_CHECK;
+/* Deletes what has run out. By the thread that started the server, now and then. */
+int server_sweep(struct server *s, struct raum_error *error) BASE_CHECK;
 void server_stop(struct server *s); /* graceful, at most ten seconds; NULL is fine */
 
 #endif

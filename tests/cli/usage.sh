@@ -27,7 +27,7 @@ is 1 space create X --type personal; says SPACE_METADATA_INVALID
 is 3 --space nowhere image list; says NOT_FOUND
 is 3 bench nowhere
 # Commands of later parts are not there yet, and say so.
-for word in garment outfit try-on register login logout sync agent mcp serve; do
+for word in garment outfit try-on sync agent mcp; do
     is 2 $word; says 'unknown command'
 done
 
@@ -60,7 +60,7 @@ is 0 help; says 'image add'; silent image-worker
 while read -r first second; do
     is 0 help "$first" ${second:+"$second"}; says "raum $first"
     is 0 "$first" ${second:+"$second"} --help
-done < <("$RAUM" help | sed -n 's/^  \([a-z-]*\( [a-z]*\)\?\).*/\1/p' | sort -u)
+done < <("$RAUM" help | sed -n 's/^  \([a-z][a-z-]*\( [a-z]*\)\?\).*/\1/p' | sort -u)
 is 0 help image; says 'image restore'
 is 2 help nothing; is 2 help image nothing
 RAUM_LANG=de_AT.UTF-8 is 0 help; says 'Jede Option'

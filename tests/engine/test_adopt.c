@@ -366,7 +366,7 @@ static void test_doctor_finds(void **state)
         "INSERT INTO dirty VALUES (5, 1, 1)",
         "INSERT INTO media (space, id, hash, type, bytes, created) VALUES (99, 'x', 'y', 'jpg', 1, "
         "'z')",
-        "INSERT INTO keys VALUES (x'00', 99, 'z', NULL)",
+        "INSERT INTO keys (key_id, space, made, retired) VALUES (x'00', 99, 'z', NULL)",
         "INSERT INTO actors (account, device, agent) VALUES (99, 'd', '')",
         "UPDATE spaces SET role = 1 WHERE type = 0",
     };

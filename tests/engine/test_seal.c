@@ -38,7 +38,8 @@ static int set_up(void **state)
     OK(db_exec(
         raum.db,
         "CREATE TABLE keys (key_id BLOB PRIMARY KEY, space INTEGER NOT NULL, made TEXT NOT NULL,"
-        " retired TEXT) WITHOUT ROWID",
+        " retired TEXT, acked INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;"
+        "CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID",
         &error));
     return 0;
 }

@@ -19,10 +19,10 @@
 #include <raum/env.h>
 
 struct kit {
-    char folder[64];   /* scratch, removed by kit_close */
-    char url[512];     /* for sql_open, or --database */
-    char schema[32];   /* on PostgreSQL */
-    struct sql *sql;   /* open, migrated */
+    char folder[64]; /* scratch, removed by kit_close */
+    char url[512];   /* for sql_open, or --database */
+    char schema[32]; /* on PostgreSQL */
+    struct sql *sql; /* open, migrated */
     struct raum_error error;
 };
 

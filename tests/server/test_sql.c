@@ -177,8 +177,8 @@ static void test_bad_texts(void **state)
     FAILS(RAUM_EBAD_CHANGE, put("\xff", 1, NULL));
     FAILS(RAUM_EBAD_CHANGE, put("\xc0\xaf", 1, NULL));
     FAILS(RAUM_EBAD_CHANGE, put("\xed\xa0\x80", 1, NULL));
-    FAILS(RAUM_EBAD_CHANGE, sql_run(k.sql, e, "INSERT INTO things (id, n) VALUES (?1, 1)", "t",
-                                    "a\0b", (size_t)3));
+    FAILS(RAUM_EBAD_CHANGE,
+          sql_run(k.sql, e, "INSERT INTO things (id, n) VALUES (?1, 1)", "t", "a\0b", (size_t)3));
     assert_int_equal(count(), 0);
     OK(sql_begin(k.sql, e));
     FAILS(RAUM_EBAD_CHANGE, put("\xff", 1, NULL));
@@ -229,9 +229,9 @@ static void test_returning(void **state)
     assert_int_equal(sql_int(rows, "n"), 10);
     assert_int_equal(sql_changed(k.sql), 1);
     sql_rows_free(rows);
-    assert_int_equal(sql_one(k.sql, &rows, e, "DELETE FROM things WHERE id = ?1 RETURNING n", "s",
-                             "no"),
-                     RAUM_END);
+    assert_int_equal(
+        sql_one(k.sql, &rows, e, "DELETE FROM things WHERE id = ?1 RETURNING n", "s", "no"),
+        RAUM_END);
     sql_rows_free(rows);
     assert_int_equal(sql_changed(k.sql), 0);
     OK(put("b", 1, NULL));
@@ -340,8 +340,8 @@ static void test_exists_outside(void **state)
     OK(put("a", 1, "one"));
     FAILS(RAUM_EEXISTS, put("a", 2, "two"));
     FAILS(RAUM_EEXISTS, put("b", 2, "one"));
-    FAILS(RAUM_EEXISTS, sql_run(k.sql, e, "INSERT INTO things (id, n) VALUES ('a', ?1)", "i",
-                                (int64_t)1));
+    FAILS(RAUM_EEXISTS,
+          sql_run(k.sql, e, "INSERT INTO things (id, n) VALUES ('a', ?1)", "i", (int64_t)1));
     OK(put("b", 2, "two"));
     FAILS(RAUM_EEXISTS, sql_run(k.sql, e, "UPDATE things SET name = 'one' WHERE id = 'b'", ""));
     assert_int_equal(count(), 2);
@@ -359,8 +359,8 @@ static void test_exists_within(void **state)
         FAILS(RAUM_EEXISTS, put("a", 3, "three"));
         FAILS(RAUM_EEXISTS, put("c", 3, "two"));
     }
-    FAILS(RAUM_EEXISTS, sql_one(k.sql, &rows, e,
-                                "INSERT INTO things (id, n) VALUES ('a', 1) RETURNING id", ""));
+    FAILS(RAUM_EEXISTS,
+          sql_one(k.sql, &rows, e, "INSERT INTO things (id, n) VALUES ('a', 1) RETURNING id", ""));
     sql_rows_free(rows);
     FAILS(RAUM_EEXISTS, sql_run(k.sql, e, "UPDATE things SET name = 'one' WHERE id = 'b'", ""));
     OK(sql_begin(k.sql, e)); /* and within a nested one */

@@ -59,9 +59,9 @@ static char *normal_of(const char *password)
     utf8proc_uint8_t *out = NULL;
     if (!utf8_valid(password, strlen(password)))
         return NULL;
-    utf8proc_ssize_t len = utf8proc_map(
-        (const utf8proc_uint8_t *)password, 0, &out,
-        UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
+    utf8proc_ssize_t len =
+        utf8proc_map((const utf8proc_uint8_t *)password, 0, &out,
+                     UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
     return len < 0 ? NULL : (char *)out;
 }
 
@@ -184,8 +184,8 @@ void crypto_sign_keys(unsigned char pub[CRYPTO_SIGN_PUBLIC],
     crypto_sign_keypair(pub, secret);
 }
 
-int crypto_jwt(const char *kid, const unsigned char secret[CRYPTO_SIGN_SECRET],
-               const char *payload, size_t len, struct buf *out)
+int crypto_jwt(const char *kid, const unsigned char secret[CRYPTO_SIGN_SECRET], const char *payload,
+               size_t len, struct buf *out)
 {
     struct json_writer w;
     struct buf head;
@@ -236,8 +236,8 @@ static bool head_is_ours(const char *text, size_t len, const char *kid)
     return ours;
 }
 
-int crypto_jwt_check(const char *jwt, const char *kid,
-                     const unsigned char pub[CRYPTO_SIGN_PUBLIC], struct buf *payload)
+int crypto_jwt_check(const char *jwt, const char *kid, const unsigned char pub[CRYPTO_SIGN_PUBLIC],
+                     struct buf *payload)
 {
     unsigned char signature[crypto_sign_BYTES];
     size_t len = strlen(jwt);

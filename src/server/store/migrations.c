@@ -52,6 +52,7 @@ const char *const migrations[] = {
     " inviter TEXT NOT NULL, created BIGINT NOT NULL, expires BIGINT NOT NULL);"
     "CREATE INDEX invitations_space ON invitations (space);"
     "CREATE INDEX invitations_email ON invitations (email);"
+    "CREATE INDEX invitations_inviter ON invitations (inviter, created);"
     "CREATE TABLE signing_keys ("
     " id TEXT PRIMARY KEY, public BLOB NOT NULL, secret BLOB NOT NULL, created BIGINT NOT NULL);"
     /* Account pictures: the id is unguessable and dies with the next picture. */
@@ -61,8 +62,12 @@ const char *const migrations[] = {
     /* The key ring's copies. kind: `server` (wrapped by the vault key) or `device` (opaque). */
     "CREATE TABLE vault ("
     " account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE, key TEXT NOT NULL,"
-    " kind TEXT NOT NULL, record BLOB NOT NULL, created BIGINT NOT NULL,"
+    " partition TEXT NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL, created BIGINT NOT NULL,"
     " PRIMARY KEY (account, key));"
+    /* Who has a row here opens the ring with a passphrase: then every key's kind is `device`. */
+    "CREATE TABLE vault_phrases ("
+    " account TEXT PRIMARY KEY REFERENCES accounts (id) ON DELETE CASCADE,"
+    " salt BLOB NOT NULL, wrapped BLOB NOT NULL, recovery BLOB NOT NULL, created BIGINT NOT NULL);"
     /* Authors that are no more: their rows stay, shown as gone. */
     "CREATE TABLE gone_accounts (id TEXT PRIMARY KEY, deleted BIGINT NOT NULL);",
 

@@ -2,6 +2,7 @@
 
 #include "base/utf8.h"
 #include "server/store/migrations.h"
+#include "server/store/sql_words.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -14,8 +15,7 @@ int sql_open(struct sql **out, const char *url, const struct raum_env *env,
              struct raum_error *error)
 {
     *out = NULL;
-    bool postgres =
-        strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
+    bool postgres = strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
     int result = postgres ? sql_postgres_open(out, url, error) : sql_sqlite_open(out, url, error);
     if (result == 0)
         (*out)->env = env;
@@ -42,8 +42,17 @@ void sql_close(struct sql *c)
     if (c->depth > 0)
         c->driver->rollback(c);
     c->depth = 0;
+    c->closing = true;
+    if (c->slot)
+        c->slot_release(c->slot);
     sql_forget_all(c);
     c->driver->close(c);
+}
+
+void **sql_slot(struct sql *c, void (*release)(void *thing))
+{
+    c->slot_release = release;
+    return &c->slot;
 }
 
 /* ---- statements */
@@ -110,21 +119,34 @@ static int take(struct sql_value *v, char type, va_list *args, struct raum_error
     return 0;
 }
 
-static int run(struct sql *c, struct sql_rows *rows, struct raum_error *error, const char *sql,
-               const char *types, va_list *args)
+static int run_once(struct sql *c, struct sql_rows *rows, struct raum_error *error, const char *sql,
+                    const char *types, const struct sql_value *values)
 {
-    struct sql_value values[SQL_PARAMS_MAX];
     struct sql_stmt *s = NULL;
-    int count = (int)strlen(types), result = 0;
-    assert(count <= SQL_PARAMS_MAX);
-    for (int i = 0; result == 0 && i < count; i++)
-        result = take(&values[i], types[i], args, error);
-    if (result == 0 && c->depth == 0 && c->driver->ready)
+    int result = 0;
+    if (c->depth == 0 && c->driver->ready)
         result = c->driver->ready(c, error);
     if (result == 0)
         result = find(c, &s, sql, types, error);
     if (result == 0)
-        result = c->driver->run(c, s, values, count, rows, error);
+        result = c->driver->run(c, s, values, (int)strlen(types), rows, error);
+    return result;
+}
+
+static int run(struct sql *c, struct sql_rows *rows, struct raum_error *error, const char *sql,
+               const char *types, va_list *args)
+{
+    struct sql_value values[SQL_PARAMS_MAX];
+    int count = (int)strlen(types), result = 0;
+    assert(count <= SQL_PARAMS_MAX);
+    for (int i = 0; result == 0 && i < count; i++)
+        result = take(&values[i], types[i], args, error);
+    if (result < 0)
+        return result;
+    result = run_once(c, rows, error, sql, types, values);
+    /* Nobody knows whether a lost write took place; a read may simply be asked again. */
+    if (result == RAUM_EUNREACHABLE && c->depth == 0 && sql_words_reads(sql))
+        result = run_once(c, rows, error, sql, types, values);
     return result;
 }
 
@@ -275,9 +297,12 @@ char *sql_copy(struct sql_rows *rows, const char *name, struct arena *a)
 int sql_begin(struct sql *c, struct raum_error *error)
 {
     if (c->depth == 0) {
-        int result = c->driver->ready ? c->driver->ready(c, error) : 0;
-        if (result == 0)
-            result = c->driver->begin(c, error);
+        int result = RAUM_EUNREACHABLE;
+        for (int i = 0; i < 2 && result == RAUM_EUNREACHABLE; i++) {
+            result = c->driver->ready ? c->driver->ready(c, error) : 0;
+            if (result == 0)
+                result = c->driver->begin(c, error);
+        }
         if (result < 0)
             return result;
         c->failed = 0;
@@ -319,8 +344,7 @@ int sql_lock(struct sql *c, const char *name, struct raum_error *error)
 static int read_version(struct sql *c, int64_t *version, struct raum_error *error)
 {
     struct sql_rows *rows;
-    int result =
-        sql_one(c, &rows, error, "SELECT version FROM server_version WHERE id = 1", "");
+    int result = sql_one(c, &rows, error, "SELECT version FROM server_version WHERE id = 1", "");
     if (result == 0)
         *version = sql_int(rows, "version");
     sql_rows_free(rows);
@@ -367,8 +391,8 @@ static int bring_up(struct sql *c, struct raum_error *error)
     for (int64_t at = version; result == 0 && at < newest; at++)
         result = c->driver->script(c, migrations[at], error);
     if (result == 0 && version < newest)
-        result = sql_run(c, error, "UPDATE server_version SET version = ?1 WHERE id = 1", "i",
-                         newest);
+        result =
+            sql_run(c, error, "UPDATE server_version SET version = ?1 WHERE id = 1", "i", newest);
     return result;
 }
 

@@ -23,6 +23,9 @@ struct sql_rows; /* the rows of one running statement */
 int sql_open(struct sql **out, const char *url, const struct raum_env *env,
              struct raum_error *error) BASE_CHECK;
 void sql_close(struct sql *c); /* NULL is fine; rolls back */
+/* A place for one thing that lives as long as the connection (the relay's names): `release` is
+ * called with it by sql_close. */
+void **sql_slot(struct sql *c, void (*release)(void *thing));
 bool sql_is_postgres(const struct sql *c);
 /* Brings the tables to this program's version, before anybody else may work; several nodes at once
  * are fine. NEWER_DATABASE. */

@@ -22,7 +22,7 @@ struct sql_stmt {
     const char *address; /* of the caller's text: what it is looked up by; NULL: an empty place */
     char *text;          /* a copy: texts that come and go may share an address */
     char types[SQL_PARAMS_MAX + 1];
-    void *handle;        /* the driver's */
+    void *handle; /* the driver's */
 };
 
 #define SQL_CACHE_SETS 64
@@ -32,8 +32,11 @@ struct sql_driver;
 struct sql {
     const struct sql_driver *driver;
     const struct raum_env *env;
-    int depth;       /* 0, or nesting of sql_begin */
-    int failed;      /* what a nested transaction ended with */
+    void *slot;
+    void (*slot_release)(void *thing);
+    int depth;  /* 0, or nesting of sql_begin */
+    int failed; /* what a nested transaction ended with */
+    bool closing;
     int64_t changed;
     struct sql_stmt cache[SQL_CACHE_SETS][SQL_CACHE_WAYS];
     unsigned char next[SQL_CACHE_SETS]; /* the way that goes when all are taken */

@@ -1,8 +1,490 @@
+/* PostgreSQL by libpq. The role needs nothing but a schema to make its tables in. Parameters and
+ * results are binary; a write within a transaction stands behind a savepoint, sent with it in one
+ * go, so that a refused row costs the row only, as on SQLite. A lost connection is mended when the
+ * next statement begins outside a transaction. */
+#include "base/buf.h"
 #include "server/store/sql_driver.h"
+#include "server/store/sql_words.h"
+
+#include <ctype.h>
+#include <libpq-fe.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* From the catalogue pg_type; these never change. */
+enum oid {
+    OID_BOOL = 16,
+    OID_BYTEA = 17,
+    OID_NAME = 19,
+    OID_INT8 = 20,
+    OID_INT2 = 21,
+    OID_INT4 = 23,
+    OID_TEXT = 25,
+    OID_VARCHAR = 1043,
+    OID_NUMERIC = 1700,
+};
+
+struct pg {
+    struct sql sql;
+    PGconn *conn;
+    unsigned generation; /* of the connection: statements of an older one are gone with it */
+    unsigned names;
+};
+
+struct pg_stmt {
+    unsigned generation;
+    bool writes;
+    char name[16];
+};
+
+static struct pg *pg_of(struct sql *c)
+{
+    return (struct pg *)c;
+}
+
+/* ---- errors */
+
+struct state_code {
+    const char *state; /* SQLSTATE, or its first two characters */
+    int code;
+    const char *text; /* NULL: PostgreSQL's own sentence */
+};
+
+/* The more exact ones first. */
+static const struct state_code state_codes[] = {
+    {"23505", RAUM_EEXISTS, "exists already"},
+    {"23503", RAUM_ENOT_FOUND, "what this refers to is not there"},
+    {"23", RAUM_EBAD_CHANGE, "the change is not valid"},
+    {"22", RAUM_EBAD_CHANGE, "the change is not valid"},
+    {"40", RAUM_EBUSY, "the database is busy; try again"},
+    {"55P03", RAUM_EBUSY, "the database is busy; try again"},
+    {"53100", RAUM_EFULL, NULL},
+    {"53200", RAUM_ENOMEM, NULL},
+    {"53", RAUM_EBUSY, NULL},
+    {"57014", RAUM_ELIMIT, NULL},
+    {"57", RAUM_EUNREACHABLE, NULL},
+    {"08", RAUM_EUNREACHABLE, NULL},
+    {"42501", RAUM_EREAD_ONLY, NULL},
+    {"25006", RAUM_EREAD_ONLY, NULL},
+    {"25P03", RAUM_EUNREACHABLE, NULL}, /* idle too long within a transaction */
+    {"25P02", RAUM_EINTERRUPTED, "a part of the transaction failed: nothing was written"},
+    {"XX001", RAUM_ECORRUPT, NULL},
+    {"XX002", RAUM_ECORRUPT, NULL},
+};
+
+/* PostgreSQL's sentence without its detail, which holds values of the row. */
+static int fail(struct pg *p, const PGresult *r, struct raum_error *error)
+{
+    const char *state = r ? PQresultErrorField(r, PG_DIAG_SQLSTATE) : NULL;
+    const char *text = r ? PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    for (size_t i = 0; state && i < sizeof state_codes / sizeof state_codes[0]; i++) {
+        const struct state_code *s = &state_codes[i];
+        if (strncmp(state, s->state, strlen(s->state)) == 0)
+            return err_at(error, "sql", s->code, "%s", s->text ? s->text : text ? text : state);
+    }
+    if (!state && PQstatus(p->conn) == CONNECTION_BAD)
+        return err_at(error, "sql", RAUM_EUNREACHABLE, "the connection to the database was lost");
+    return err_at(error, "sql", RAUM_EINTERNAL, "PostgreSQL: %s", text ? text : "no answer");
+}
+
+static bool fine(const PGresult *r)
+{
+    ExecStatusType status = PQresultStatus(r);
+    return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+static int execute(struct pg *p, const char *text, struct raum_error *error)
+{
+    PGresult *r = PQexec(p->conn, text);
+    int result = fine(r) ? 0 : fail(p, r, error);
+    PQclear(r);
+    return result;
+}
+
+/* ---- the connection */
+
+static void say_nothing(void *arg, const char *text)
+{
+    (void)arg, (void)text;
+}
+
+static int greet(struct pg *p, struct raum_error *error)
+{
+    if (PQstatus(p->conn) != CONNECTION_OK) {
+        const char *text = PQerrorMessage(p->conn);
+        int len = (int)strcspn(text, "\n");
+        return err_at(error, "sql", RAUM_EUNREACHABLE, "cannot reach the database: %.*s", len,
+                      text);
+    }
+    PQsetNoticeProcessor(p->conn, say_nothing, NULL);
+    return execute(p,
+                   "SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;"
+                   "SET statement_timeout = '30s'; SET lock_timeout = '5s';"
+                   "SET idle_in_transaction_session_timeout = '60s'",
+                   error);
+}
+
+/* An idle connection that the server closed is only known when it is read. */
+static bool alive(struct pg *p)
+{
+    for (int i = 0; i < 4 && PQstatus(p->conn) == CONNECTION_OK; i++) {
+        struct pollfd fd = {.fd = PQsocket(p->conn), .events = POLLIN};
+        if (poll(&fd, 1, 0) <= 0)
+            break;
+        if (!PQconsumeInput(p->conn))
+            return false;
+    }
+    return PQstatus(p->conn) == CONNECTION_OK && PQtransactionStatus(p->conn) == PQTRANS_IDLE;
+}
+
+static int pg_ready(struct sql *c, struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    if (alive(p))
+        return 0;
+    p->generation++;
+    sql_forget_all(c);
+    PQreset(p->conn);
+    return greet(p, error);
+}
+
+static void pg_close(struct sql *c)
+{
+    struct pg *p = pg_of(c);
+    PQfinish(p->conn);
+    free(p);
+}
+
+/* ---- statements */
+
+static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    Oid types[SQL_PARAMS_MAX];
+    struct buf text;
+    struct pg_stmt *stmt = calloc(1, sizeof *stmt);
+    if (!stmt)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    *stmt = (struct pg_stmt){.generation = p->generation, .writes = !sql_words_reads(s->text)};
+    snprintf(stmt->name, sizeof stmt->name, "s%u", p->names++);
+    for (size_t i = 0; s->types[i]; i++)
+        types[i] = s->types[i] == 'i'   ? OID_INT8
+                   : s->types[i] == 'b' ? OID_BYTEA
+                   : s->types[i] == 'n' ? 0
+                                        : OID_TEXT;
+    buf_init(&text, 1 << 20);
+    sql_words_parameters(&text, s->text);
+    int result = buf_error(&text, error);
+    if (result == 0) {
+        PGresult *r = PQprepare(p->conn, stmt->name, buf_text(&text), (int)strlen(s->types), types);
+        result = fine(r) ? 0 : fail(p, r, error);
+        PQclear(r);
+    }
+    buf_release(&text);
+    if (result == 0)
+        s->handle = stmt;
+    else
+        free(stmt);
+    return result;
+}
+
+static void pg_forget(struct sql *c, struct sql_stmt *s)
+{
+    struct pg *p = pg_of(c);
+    struct pg_stmt *stmt = s->handle;
+    char text[48];
+    if (stmt && !c->closing && stmt->generation == p->generation) {
+        snprintf(text, sizeof text, "DEALLOCATE %s", stmt->name);
+        PQclear(PQexec(p->conn, text)); /* if it fails it stays there until the connection ends */
+    }
+    free(stmt);
+    s->handle = NULL;
+}
+
+/* ---- parameters */
+
+struct params {
+    const char *data[SQL_PARAMS_MAX];
+    int lens[SQL_PARAMS_MAX], binary[SQL_PARAMS_MAX], count;
+    unsigned char numbers[SQL_PARAMS_MAX][8];
+};
+
+static int pack(struct params *out, const struct sql_value *values, int count,
+                struct raum_error *error)
+{
+    out->count = count;
+    for (int i = 0; i < count; i++) {
+        const struct sql_value *v = &values[i];
+        out->data[i] = v->data;
+        out->lens[i] = (int)v->len;
+        out->binary[i] = 1;
+        if (v->len > (size_t)1 << 29)
+            return err_set(error, RAUM_ETOO_LARGE, NULL);
+        if (v->type != 'i')
+            continue;
+        for (int k = 0; k < 8; k++)
+            out->numbers[i][k] = (unsigned char)((uint64_t)v->number >> (56 - 8 * k));
+        out->data[i] = (const char *)out->numbers[i];
+        out->lens[i] = 8;
+    }
+    return 0;
+}
+
+/* ---- results */
+
+static int64_t big_endian(const unsigned char *data, int len)
+{
+    uint64_t value = len > 0 && data[0] & 0x80 ? UINT64_MAX : 0;
+    for (int i = 0; i < len; i++)
+        value = value << 8 | data[i];
+    return (int64_t)value;
+}
+
+/* What sum() of whole numbers gives: digits of base 10,000 behind four numbers of two bytes. */
+static bool numeric(const unsigned char *data, int len, int64_t *out)
+{
+    if (len < 8)
+        return false;
+    int64_t digits = big_endian(data, 2), weight = big_endian(data + 2, 2);
+    int64_t sign = big_endian(data + 4, 2), value = 0;
+    if ((sign != 0 && sign != 0x4000) || len < 8 + 2 * digits)
+        return false;
+    for (int64_t i = 0; i <= weight; i++) {
+        int64_t digit = i < digits ? big_endian(data + 8 + 2 * i, 2) : 0;
+        if (__builtin_mul_overflow(value, 10000, &value) ||
+            __builtin_sub_overflow(value, digit, &value)) /* below 0 reaches further */
+            return false;
+    }
+    if (sign == 0)
+        return !__builtin_sub_overflow(0, value, out);
+    *out = value;
+    return true;
+}
+
+static int take_cell(struct sql_rows *rows, struct sql_cell *cell, const PGresult *r, int row,
+                     int i, struct raum_error *error)
+{
+    const char *data = PQgetvalue(r, row, i);
+    int len = PQgetlength(r, row, i);
+    cell->type = 'n';
+    if (PQgetisnull(r, row, i))
+        return 0;
+    switch (PQftype(r, i)) {
+    case OID_BOOL:
+        cell->type = 'i';
+        cell->number = data[0] != 0;
+        return 0;
+    case OID_INT2:
+    case OID_INT4:
+    case OID_INT8:
+        cell->type = 'i';
+        cell->number = big_endian((const unsigned char *)data, len);
+        return 0;
+    case OID_NUMERIC:
+        cell->type = 'i';
+        if (numeric((const unsigned char *)data, len, &cell->number))
+            return 0;
+        return err_at(error, "sql", RAUM_ELIMIT, "a number is too large");
+    case OID_TEXT:
+    case OID_VARCHAR:
+    case OID_NAME:
+        cell->type = 't';
+        break;
+    case OID_BYTEA:
+        cell->type = 'b';
+        break;
+    default:
+        return err_at(error, "sql", RAUM_EINTERNAL, "column %s has a type that is not used here",
+                      PQfname(r, i));
+    }
+    if (sql_cell_set(rows, cell, cell->type, data, (size_t)len))
+        return 0;
+    return err_at(error, "sql", RAUM_ELIMIT, "a result is too large");
+}
+
+static int collect(struct sql_rows *rows, const PGresult *r, struct raum_error *error)
+{
+    int result = sql_rows_columns(rows, PQnfields(r), error), count = PQntuples(r);
+    for (int i = 0; result == 0 && i < rows->columns; i++) {
+        rows->names[i] = arena_str(&rows->arena, PQfname(r, i));
+        if (!rows->names[i])
+            result = err_set(error, RAUM_ENOMEM, NULL);
+    }
+    for (int row = 0; result == 0 && row < count; row++) {
+        struct sql_cell *cells = sql_rows_add(rows);
+        if (!cells)
+            result = err_at(error, "sql", RAUM_ELIMIT, "a result is too large");
+        for (int i = 0; result == 0 && i < rows->columns; i++)
+            result = take_cell(rows, &cells[i], r, row, i, error);
+    }
+    return result;
+}
+
+static int take_result(struct pg *p, const PGresult *r, const struct pg_stmt *stmt,
+                       struct sql_rows *rows, struct raum_error *error)
+{
+    if (!fine(r))
+        return fail(p, r, error);
+    if (stmt->writes)
+        p->sql.changed = strtoll(PQcmdTuples((PGresult *)(uintptr_t)r), NULL, 10);
+    return rows ? collect(rows, r, error) : 0;
+}
+
+/* ---- running */
+
+static int run_plain(struct pg *p, const struct pg_stmt *stmt, const struct params *in,
+                     struct sql_rows *rows, struct raum_error *error)
+{
+    PGresult *r = PQexecPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary, 1);
+    int result = take_result(p, r, stmt, rows, error);
+    PQclear(r);
+    return result;
+}
+
+/* The n-th result of a pipeline; the NULL behind it is taken too. */
+static PGresult *next_result(struct pg *p)
+{
+    PGresult *r = PQgetResult(p->conn);
+    if (r && PQresultStatus(r) != PGRES_PIPELINE_SYNC)
+        PQclear(PQgetResult(p->conn));
+    return r;
+}
+
+static bool send_guarded(struct pg *p, const struct pg_stmt *stmt, const struct params *in)
+{
+    return PQenterPipelineMode(p->conn) &&
+           PQsendQueryParams(p->conn, "SAVEPOINT raum", 0, NULL, NULL, NULL, NULL, 0) &&
+           PQsendQueryPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary, 1) &&
+           PQsendQueryParams(p->conn, "RELEASE raum", 0, NULL, NULL, NULL, NULL, 0) &&
+           PQpipelineSync(p->conn);
+}
+
+/* A write within a transaction: refused, it is undone by itself and the transaction goes on. */
+static int run_guarded(struct pg *p, const struct pg_stmt *stmt, const struct params *in,
+                       struct sql_rows *rows, struct raum_error *error)
+{
+    if (!send_guarded(p, stmt, in))
+        return fail(p, NULL, error);
+    PGresult *saved = next_result(p), *r = next_result(p), *released = next_result(p);
+    PGresult *sync = next_result(p);
+    int result = fine(saved) ? take_result(p, r, stmt, rows, error) : fail(p, saved, error);
+    bool refused = fine(saved) && !fine(r);
+    if (result == 0 && (!fine(released) || PQresultStatus(sync) != PGRES_PIPELINE_SYNC))
+        result = fail(p, released, error);
+    PQclear(saved);
+    PQclear(r);
+    PQclear(released);
+    PQclear(sync);
+    if (!PQexitPipelineMode(p->conn) && result == 0)
+        result = fail(p, NULL, error);
+    if (refused && PQtransactionStatus(p->conn) == PQTRANS_INERROR) {
+        int undone = execute(p, "ROLLBACK TO raum; RELEASE raum", NULL);
+        (void)undone; /* else the next statement fails */
+    }
+    return result;
+}
+
+static int pg_run(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
+                  struct sql_rows *rows, struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    const struct pg_stmt *stmt = s->handle;
+    struct params in;
+    c->changed = 0;
+    int result = pack(&in, values, count, error);
+    if (result < 0)
+        return result;
+    return stmt->writes && c->depth > 0 ? run_guarded(p, stmt, &in, rows, error)
+                                        : run_plain(p, stmt, &in, rows, error);
+}
+
+static int pg_script(struct sql *c, const char *text, struct raum_error *error)
+{
+    struct buf words;
+    buf_init(&words, 1 << 20);
+    sql_words_script(&words, text);
+    int result = buf_error(&words, error);
+    if (result == 0)
+        result = execute(pg_of(c), buf_text(&words), error);
+    buf_release(&words);
+    return result;
+}
+
+/* ---- transactions */
+
+static int pg_begin(struct sql *c, struct raum_error *error)
+{
+    return execute(pg_of(c), "BEGIN ISOLATION LEVEL READ COMMITTED", error);
+}
+
+/* A COMMIT of a transaction in which something failed succeeds, as a ROLLBACK. */
+static int pg_commit(struct sql *c, struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    PGresult *r = PQexec(p->conn, "COMMIT");
+    int result = fine(r) ? 0 : fail(p, r, error);
+    if (result == 0 && strcmp(PQcmdStatus(r), "COMMIT") != 0)
+        result = err_at(error, "sql", RAUM_EINTERRUPTED,
+                        "a part of the transaction failed: nothing was written");
+    PQclear(r);
+    return result;
+}
+
+static void pg_rollback(struct sql *c)
+{
+    struct pg *p = pg_of(c);
+    if (PQtransactionStatus(p->conn) != PQTRANS_IDLE)
+        PQclear(PQexec(p->conn, "ROLLBACK"));
+}
+
+/* Servers that share a database have schemas of their own, and then locks of their own. */
+static int pg_lock(struct sql *c, const char *name, struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    const char *values[] = {name};
+    PGresult *r = PQexecParams(p->conn,
+                               "SELECT pg_advisory_xact_lock(hashtextextended("
+                               "coalesce(current_schema(), '') || ' ' || $1::text, 0))",
+                               1, NULL, values, NULL, NULL, 0);
+    int result = fine(r) ? 0 : fail(p, r, error);
+    PQclear(r);
+    return result;
+}
+
+static const struct sql_driver driver = {
+    .close = pg_close,
+    .ready = pg_ready,
+    .prepare = pg_prepare,
+    .forget = pg_forget,
+    .run = pg_run,
+    .script = pg_script,
+    .begin = pg_begin,
+    .commit = pg_commit,
+    .rollback = pg_rollback,
+    .lock = pg_lock,
+};
 
 int sql_postgres_open(struct sql **out, const char *url, struct raum_error *error)
 {
-    (void)url;
-    *out = NULL;
-    return err_at(error, "sql", RAUM_ENOT_CONFIGURED, "this program was built without PostgreSQL");
+    /* What stands before the URL is a default, which the URL may change. */
+    static const char *const names[] = {"connect_timeout", "tcp_user_timeout",
+                                        "fallback_application_name", "dbname", NULL};
+    const char *const values[] = {"10", "20000", "raum", url, NULL};
+    PQconninfoOption *parts = PQconninfoParse(url, NULL);
+    if (!parts) /* libpq's own sentence may show the password */
+        return err_at(error, "sql", RAUM_EUSAGE, "the address of the database cannot be read");
+    PQconninfoFree(parts);
+    struct pg *p = calloc(1, sizeof *p);
+    if (!p)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    p->sql.driver = &driver;
+    p->conn = PQconnectdbParams(names, values, 1);
+    int result = p->conn ? greet(p, error) : err_set(error, RAUM_ENOMEM, NULL);
+    if (result < 0) {
+        pg_close(&p->sql);
+        return result;
+    }
+    *out = &p->sql;
+    return 0;
 }

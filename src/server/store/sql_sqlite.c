@@ -231,7 +231,7 @@ int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error
     if (result == 0)
         result = db_open(&l->db, path, DB_CREATE, error);
     if (result == 0)
-        result = db_exec(l->db, "PRAGMA foreign_keys=ON", error);
+        result = db_exec(l->db, "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024", error);
     if (result < 0) {
         lite_close(&l->sql);
         return result;

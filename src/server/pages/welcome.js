@@ -1,0 +1,2 @@
+'use strict';
+for (const place of document.querySelectorAll('[data-origin]')) place.textContent = location.origin;
