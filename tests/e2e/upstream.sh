@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # upstream: `raum serve --auth` before a real Better Auth server: all exchanges go through it as if
 # it were not there; memberships and sessions ended there are refused here in time; the account's
-# picture arrives there (G-T11); one that is not well lets nobody in. Last line: `N passed, N failed`.
+# picture arrives there (G-T11); one that is not well lets nobody in. Last line:
+# `N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")"
 node=$(./node_ready) || exit 77
