@@ -165,6 +165,19 @@ struct bufferevent *conn_new(struct event_base *base, void *arg)
     return bev;
 }
 
+/* Most answers fit into the socket: written here, they cost no turn of the loop and no call to have
+ * the socket watched for writing. Whatever goes wrong is left for libevent to find. */
+bool conn_write(struct conn *c)
+{
+    struct evbuffer *output = bufferevent_get_output(c->bev);
+    if (c->loop->server->tls)
+        return false;
+    evbuffer_unfreeze(output, 1);
+    evbuffer_write(output, bufferevent_getfd(c->bev));
+    evbuffer_freeze(output, 1);
+    return evbuffer_get_length(output) == 0;
+}
+
 /* ---- ends */
 
 void conn_close(struct conn *c)

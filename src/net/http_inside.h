@@ -162,6 +162,7 @@ void conn_gate(struct conn *c);
 void conn_move(struct conn *c, enum conn_state state, int64_t deadline);
 void conn_ready(struct conn *c);
 void conn_close(struct conn *c); /* c is gone afterwards */
+bool conn_write(struct conn *c);  /* what the socket takes at once; true: all of it */
 void conn_count(struct conn *c); /* counts its bytes anew */
 void conn_refuse(struct conn *c, int status, const char *why);
 void conn_deadlines(struct http_loop *l);

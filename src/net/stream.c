@@ -111,6 +111,8 @@ void stream_flush(struct http_stream *s)
     if (chunk && evbuffer_add_reference(chunk, data, len, free_data, NULL) == 0) {
         evhttp_send_reply_chunk(s->req, chunk);
         data = NULL;
+        if (conn_write(s->conn))
+            bufferevent_disable(s->conn->bev, EV_WRITE); /* until the next chunk */
         atomic_store_explicit(&s->unsent, evbuffer_get_length(bufferevent_get_output(s->conn->bev)),
                               memory_order_relaxed);
         conn_count(s->conn);

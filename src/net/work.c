@@ -16,7 +16,7 @@
 #define DRAIN_BYTES_A_MS 16 /* the slowest reader that is waited for */
 #define LOG_PATH_MAX 256
 #define LOG_PART_MAX 20
-#define SLOW_NICE 10
+#define SLOW_NICE 5
 #define BUSY "{\"error\":{\"code\":\"BUSY\",\"message\":\"too much to do; try again\"}}"
 #define NO_ANSWER "{\"error\":{\"code\":\"INTERNAL\",\"message\":\"no answer\"}}"
 
@@ -410,6 +410,8 @@ void job_answer(struct job *j)
          * read cannot fill our memory with further requests. */
         bufferevent_disable(c->bev, EV_READ);
         conn_count(c);
+        if (conn_write(c)) /* evhttp goes on to the next request, or closes: c may be gone */
+            bufferevent_trigger(c->bev, EV_WRITE, 0);
     } else {
         if (q->stream)
             stream_gone(q->stream);

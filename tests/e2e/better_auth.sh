@@ -40,7 +40,9 @@ run 'raum, SQLite' against raum "${RAUM_ASAN:-$RAUM}"
 run 'raum, rate limits' against raum "$RAUM" --limits
 certificate
 export NODE_EXTRA_CA_CERTS=$scratch/cert.pem
-run 'raum, TLS' against raum "$RAUM" --tls-cert "$scratch/cert.pem" --tls-key "$scratch/key.pem"
+tls=(--tls-cert "$scratch/cert.pem" --tls-key "$scratch/key.pem")
+run 'a real server over TLS' against real "${tls[@]}"
+run 'raum, TLS' against raum "$RAUM" "${tls[@]}"
 unset NODE_EXTRA_CA_CERTS
 postgres=../server/postgres
 if $postgres run true; then

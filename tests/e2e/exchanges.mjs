@@ -768,6 +768,14 @@ async function goodbyes(t, { anna, ben, carla, dora }) {
   await t.exchange('sign-out: anna stays', anna, () => anna.client.getSession());
 }
 
+/** Sign-ups and sign-ins alone. */
+export async function beginning(t) {
+  const people = Object.fromEntries(
+    ['anna', 'ben', 'carla', 'dora'].map((name) => [name, t.person(name)]));
+  await signUps(t, people);
+  await signIns(t, people);
+}
+
 /** All of them, in an order in which each finds what it needs. */
 export async function exchanges(t) {
   const people = Object.fromEntries(

@@ -14,11 +14,10 @@ const worst = 5000; // ms until what was ended there is refused here
 let passed = 0;
 let failed = 0;
 
-function check(what, good, detail) {
+function check(what, good, detail = '', always = false) {
   if (good) passed++;
   else failed++;
-  if (!good || detail !== undefined)
-    console.log(`${good ? 'ok  ' : 'FAIL'} ${what}${detail === undefined ? '' : `: ${detail}`}`);
+  if (!good || always) console.log(`${good ? 'ok  ' : 'FAIL'} ${what}: ${detail}`);
 }
 
 // A picture of one pixel.
@@ -58,7 +57,7 @@ async function until(what, probe) {
   while (Date.now() - start < worst + 3000) {
     if (await probe()) {
       const took = Date.now() - start;
-      check(what, took <= worst, `${took} ms`);
+      check(what, took <= worst, `${took} ms`, true);
       return;
     }
     await sleep(50);
@@ -157,6 +156,29 @@ async function offlineSpaces(anna, annaThere) {
   check('once', again.json?.id === made.json?.id && (await annaThere.org.list()).data
     .filter((o) => o.name === 'Marke').length === 1);
   check('and is hers', slugs(await spaces(anna)).includes('marke'));
+  const other = await own(anna, 'POST', '/api/v1/spaces', { json: { ...json,
+    localId: '_space:01890a5d-ac96-774b-bcce-b302099a8058' } });
+  check('a taken slug gets a suffix', other.json?.slug === 'marke-2' && other.json?.renamed === true,
+    JSON.stringify(other.json));
+  const two = Array.from({ length: 2 }, () => own(anna, 'POST', '/api/v1/spaces', { json: { ...json,
+    slug: 'twice', localId: '_space:01890a5d-ac96-774b-bcce-b302099a8059' } }));
+  const [one, same] = await Promise.all(two);
+  check('asked twice at once: one', one.json?.id === same.json?.id && !!one.json?.id &&
+    (await annaThere.org.list()).data.filter((o) => o.slug.startsWith('twice')).length === 1);
+  const members = await own(anna, 'GET', `/api/v1/spaces/${made.json.id}/members`);
+  check('its members are those there', members.json?.members?.length === 1 &&
+    members.json.members[0].role === 'owner' && members.json.members[0].name === 'anna',
+  JSON.stringify(members.json));
+  const path = `/api/v1/spaces/${made.json.id}/delete`;
+  check('deleted with its name only', (await own(anna, 'POST', path, { json: {} })).status === 400);
+  const deleted = await own(anna, 'POST', path, { json: { name: 'Marke' } });
+  check('deleted there', deleted.status === 200 && !(await annaThere.org.list()).data
+    .some((o) => o.slug === 'marke'), JSON.stringify(deleted.json));
+  check('and here', !slugs(await spaces(anna)).includes('marke'));
+  const mine = (await spaces(anna)).json.spaces.find((s) => s.personal);
+  const refused = await own(anna, 'POST', `/api/v1/spaces/${mine.id}/delete`,
+    { json: { name: mine.name } });
+  check('the personal one never', refused.json?.error?.code === 'SPACE_PERSONAL_UNDELETABLE');
 }
 
 async function manyAtOnce(anna) {
@@ -203,7 +225,7 @@ try {
 }
 const log = raum.log();
 const code = await raum.stop();
-check('raum ended well', code === 0, code === 0 ? undefined : `${code}\n${log}`);
+check('raum ended well', code === 0, `${code}\n${log}`);
 await real.stop();
 rmSync(folder, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # upstream: `raum serve --auth` before a real Better Auth server: all exchanges go through it as if
 # it were not there; memberships and sessions ended there are refused here in time; the account's
-# picture arrives there. Last line: `N passed, N failed`.
+# picture arrives there; one that is not well lets nobody in. Last line: `N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")"
 node=$(./node_ready) || exit 77
@@ -21,5 +21,6 @@ run() {
 }
 run run.mjs raum "${RAUM_ASAN:-$RAUM}" --auth
 run upstream.mjs "${RAUM_ASAN:-$RAUM}"
+run broken_upstream.mjs "${RAUM_ASAN:-$RAUM}"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -282,12 +282,12 @@ static void test_sign_in(void **state)
     desk_done(&unknown);
     desk_ask(&desk, "POST", "/api/auth/sign-in/email", NULL,
              "{\"email\":\"anna@example.org\",\"password\":\"" DESK_PASSWORD
-             "\",\"callbackURL\":\"/home\"}",
+             "\",\"callbackURL\":\"/start\"}",
              &r);
     assert_int_equal(r.status, 200);
-    assert_string_equal(desk_header(&r, "Location"), "/home");
+    assert_string_equal(desk_header(&r, "Location"), "/start");
     assert_memory_equal(buf_text(&r.body), "{\"redirect\":true,\"token\":\"", 26);
-    assert_string_equal(desk_text(&r, "url"), "/home");
+    assert_string_equal(desk_text(&r, "url"), "/start");
     desk_done(&r);
     DESK_IS(&desk, 403, "POST", "/api/auth/sign-in/email", NULL,
             "{\"email\":\"anna@example.org\",\"password\":\"" DESK_PASSWORD

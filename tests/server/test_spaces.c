@@ -564,7 +564,7 @@ static void offline(void **state)
                                                     "\"type\":\"family\"}",
                       200);
     assert_string_equal(house_at(&h, made, "slug"), "space-2"); /* "space" is reserved */
-    /* the sentinel of the personal space: one's own only (U4) */
+    /* the sentinel of the personal space: one's own only (G-U4) */
     const char *fmt =
         "{\"localId\":\"_personal:%s\",\"name\":\"x\",\"slug\":\"x\",\"type\":\"%s\"}";
     SAME(house_post(&h, &ann, "/api/v1/spaces", house_text(&h, fmt, ann.id, "personal"), 200),

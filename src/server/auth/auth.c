@@ -31,7 +31,7 @@ static bool local_fits(const char *text, size_t len)
 static bool domain_fits(const char *text)
 {
     const char *last = strrchr(text, '.');
-    if (!last || last == text || strlen(last + 1) < 2)
+    if (!last || last == text || last[-1] == '.' || strlen(last + 1) < 2)
         return false;
     for (const char *p = last + 1; *p; p++)
         if (!isalpha((unsigned char)*p))
@@ -227,11 +227,9 @@ static int ok(struct call *c)
 /* What a link that failed leads to when it names no page of its own. */
 static int error_page(struct call *c)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'_-";
     const char *code = http_param(c->http, "error");
-    for (const char *p = code; p && *p; p++)
-        if (!isalnum((unsigned char)*p) && !strchr("'_-", *p))
-            code = p = NULL;
-    if (!code || !*code)
+    if (!code || !*code || code[strspn(code, plain)])
         code = "UNKNOWN";
     char *page = arena_printf(c->arena,
                               "<!DOCTYPE html><html lang=\"en\"><meta charset=\"utf-8\">"

@@ -4,6 +4,7 @@
 #include "schema/schema.h"
 #include "server/auth/crypto.h"
 #include "server/auth/upstream_ask.h"
+#include "server/auth/upstream_inside.h"
 #include "server/auth/upstream_mirror.h"
 #include "server/url.h"
 #include <pthread.h>
@@ -49,6 +50,7 @@ struct upstream {
     uint64_t generation;
     int64_t down_until; /* ms */
     struct stripe stripes[STRIPES];
+    pthread_mutex_t making;
 };
 
 static int64_t now_of(const struct upstream *u)
@@ -68,6 +70,7 @@ int upstream_new(struct upstream **out, const char *url, struct net_log *log,
     u->log = log;
     u->env = env;
     pthread_mutex_init(&u->mutex, NULL);
+    pthread_mutex_init(&u->making, NULL);
     pthread_cond_init(&u->loaded, NULL);
     for (int i = 0; i < BUCKETS; i++)
         u->buckets[i] = -1;
@@ -101,6 +104,7 @@ void upstream_free(struct upstream *u)
         pthread_mutex_destroy(&u->stripes[i].mutex);
     asker_free(u->asker);
     pthread_cond_destroy(&u->loaded);
+    pthread_mutex_destroy(&u->making);
     pthread_mutex_destroy(&u->mutex);
     free(u);
 }
@@ -249,8 +253,7 @@ static void finish(struct upstream *u, const unsigned char key[KEY], int result,
     pthread_mutex_unlock(&u->mutex);
 }
 
-/* What this credential was, or all were, is no more certain. A load under way will count as old. */
-static void forget(struct call *c, bool all)
+void upstream_forget(struct call *c, bool all)
 {
     struct upstream *u = c->server->upstream;
     unsigned char key[KEY];
@@ -278,7 +281,7 @@ bool upstream_known(struct upstream *u, const struct http_request *head)
 
 /* ---- reading what the foreign server says ---- */
 
-static int unreachable(struct call *c, const char *what, int status)
+int upstream_failed(struct call *c, const char *what, int status)
 {
     NET_LOG(c->server->upstream->log, LOG_WARNING, "auth-server", {"id", c->http->id, 0},
             {"what", what, 0}, {"status", NULL, status});
@@ -308,19 +311,32 @@ static int load_get(struct load *l, const char *path, int *status)
     load_release(l);
     json_init(&l->doc);
     if (left <= 0 || left > UPSTREAM_LOAD_MS)
-        return unreachable(c, "too slow", 0);
+        return upstream_failed(c, "too slow", 0);
     struct ask q = {.method = "GET", .path = path, .timeout_ms = (int)left};
     int rc = asker_run(c->server->upstream->asker, c, &q, &l->answer);
     l->down = rc == RAUM_EUNREACHABLE;
     if (rc == RAUM_EUNREACHABLE || rc == RAUM_ETOO_LARGE)
-        return unreachable(c, c->error.text, 0);
+        return upstream_failed(c, c->error.text, 0);
     if (rc)
         return rc;
     *status = l->answer.status;
     if (*status != 200)
         return 0;
     rc = json_parse(&l->doc, buf_text(&l->answer.body), l->answer.body.len, JSON_LONE, &c->error);
-    return rc == RAUM_EBAD_JSON ? unreachable(c, "no JSON", *status) : rc;
+    return rc == RAUM_EBAD_JSON ? upstream_failed(c, "no JSON", *status) : rc;
+}
+
+struct asker *upstream_asker(struct upstream *u)
+{
+    return u->asker;
+}
+
+void upstream_making(struct upstream *u, bool begins)
+{
+    if (begins)
+        pthread_mutex_lock(&u->making);
+    else
+        pthread_mutex_unlock(&u->making);
 }
 
 static const char *text_of(struct call *c, struct json_value object, const char *key)
@@ -368,7 +384,7 @@ static int read_session(struct call *c, struct json_value root, struct session *
     s->account_updated = time_of(c, user, "updatedAt");
     const char *id = text_of(c, user, "id");
     if (!s->id || !s->account || !id || strcmp(id, s->account) != 0 || !s->email || !s->expires)
-        return unreachable(c, "no session in get-session", 200);
+        return upstream_failed(c, "no session in get-session", 200);
     *out = s->expires > call_now(c) ? s : NULL;
     return 0;
 }
@@ -427,7 +443,7 @@ static int load_roles(struct load *l, struct mirror_space *spaces, int *count)
         if (rc)
             return rc;
         if (status != 200 && status != 400 && status != 403 && status != 404)
-            return unreachable(c, "get-active-member-role", status);
+            return upstream_failed(c, "get-active-member-role", status);
         const char *role = status == 200 ? text_of(c, json_root(&l->doc), "role") : NULL;
         if (!role)
             continue;
@@ -465,7 +481,7 @@ static int load_all(struct load *l, struct session **out, const char **text, siz
     struct mirror_space *spaces;
     int rc = load_get(l, "/get-session?disableCookieCache=true&disableRefresh=true", &status);
     if (rc == 0 && status != 200)
-        rc = unreachable(c, "get-session", status);
+        rc = upstream_failed(c, "get-session", status);
     if (rc == 0)
         rc = read_session(c, json_root(&l->doc), out);
     if (rc || !*out)
@@ -482,7 +498,7 @@ static int load_all(struct load *l, struct session **out, const char **text, siz
     }
     /* A server without the organization plugin has people, and their personal spaces. */
     if (rc == 0 && status != 200 && status != 404)
-        rc = unreachable(c, "organization/list", status);
+        rc = upstream_failed(c, "organization/list", status);
     if (rc == 0 && status == 200)
         rc = read_spaces(l, spaces, &count);
     if (rc == 0)
@@ -520,7 +536,7 @@ int upstream_session(struct call *c)
     return rc;
 }
 
-/* ---- passing on, and asking for more than reading ---- */
+/* ---- passing on ---- */
 
 /* What may end somebody else's session, or change somebody else's role. */
 static bool may_revoke(const char *path)
@@ -545,105 +561,11 @@ int upstream_pass(struct call *c)
         return rc;
     rc = asker_run(c->server->upstream->asker, c, &q, &answer);
     if (changes || strstr(c->http->path, "/delete-user/"))
-        forget(c, may_revoke(c->http->path));
+        upstream_forget(c, may_revoke(c->http->path));
     if (rc == RAUM_EUNREACHABLE || rc == RAUM_ETOO_LARGE)
-        rc = unreachable(c, c->error.text, 0);
+        rc = upstream_failed(c, c->error.text, 0);
     else if (rc == 0)
         rc = asker_reply(c, &answer);
     client_answer_release(&answer);
-    return rc;
-}
-
-static int post(struct call *c, const char *path, const struct buf *body,
-                struct client_answer *answer)
-{
-    *answer = (struct client_answer){0};
-    int rc = buf_error(body, &c->error);
-    if (rc)
-        return rc;
-    struct ask q = {.method = "POST",
-                    .path = path,
-                    .type = "application/json",
-                    .body = body->data,
-                    .len = body->len,
-                    .timeout_ms = UPSTREAM_LOAD_MS};
-    rc = asker_run(c->server->upstream->asker, c, &q, answer);
-    forget(c, false);
-    if (rc == RAUM_EUNREACHABLE || rc == RAUM_ETOO_LARGE)
-        return unreachable(c, c->error.text, 0);
-    if (rc == 0 && (answer->status == 401 || answer->status == 403))
-        return err_set(&c->error, RAUM_ENOT_ALLOWED, "the auth server refuses it");
-    if (rc == 0 && answer->status != 200 && answer->status != 400)
-        return unreachable(c, path, answer->status);
-    return rc;
-}
-
-int upstream_set_image(struct call *c, const char *url)
-{
-    struct client_answer answer;
-    struct json_writer w;
-    struct buf body;
-    buf_init(&body, 8192);
-    json_begin(&w, &body);
-    json_open_object(&w);
-    json_put_key(&w, "image");
-    json_put_str(&w, url);
-    json_close_object(&w);
-    int rc = post(c, "/update-user", &body, &answer);
-    if (rc == 0 && answer.status != 200)
-        rc = unreachable(c, "/update-user", answer.status);
-    client_answer_release(&answer);
-    buf_release(&body);
-    return rc;
-}
-
-static void put_text(struct json_writer *w, const char *key, const char *text)
-{
-    json_put_key(w, key);
-    json_put_str(w, text);
-}
-
-/* The id of the organization in an answer to create. */
-static int read_made(struct call *c, const struct client_answer *answer, const char **id)
-{
-    struct json_doc doc;
-    json_init(&doc);
-    int rc = json_parse(&doc, buf_text(&answer->body), answer->body.len, JSON_LONE, &c->error);
-    if (rc == 0 && answer->status == 200)
-        *id = text_of(c, json_root(&doc), "id");
-    else if (rc == 0 &&
-             json_equals(json_get(json_root(&doc), "code"), "ORGANIZATION_ALREADY_EXISTS"))
-        rc = err_set(&c->error, RAUM_EEXISTS, "the slug is taken");
-    json_release(&doc);
-    if (rc == RAUM_EEXISTS || rc == RAUM_ENOMEM)
-        return rc;
-    return rc || !*id ? unreachable(c, "organization/create", answer->status) : 0;
-}
-
-int upstream_make_space(struct call *c, const char *name, const char *slug, const char *type,
-                        const char *local_id, const char **id)
-{
-    struct client_answer answer;
-    struct json_writer w;
-    struct buf body;
-    *id = NULL;
-    buf_init(&body, 64 * 1024);
-    json_begin(&w, &body);
-    json_open_object(&w);
-    put_text(&w, "name", name);
-    put_text(&w, "slug", slug);
-    json_put_key(&w, "keepCurrentActiveOrganization");
-    json_put_bool(&w, true);
-    json_put_key(&w, "metadata");
-    json_open_object(&w);
-    put_text(&w, "type", type);
-    put_text(&w, "localId", local_id);
-    json_close_object(&w);
-    json_close_object(&w);
-    int rc = post(c, "/organization/create", &body, &answer);
-    if (rc == 0)
-        rc = read_made(c, &answer, id);
-    client_answer_release(&answer);
-    buf_release(&body);
     return rc;
 }

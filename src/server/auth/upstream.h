@@ -14,8 +14,9 @@
 
 #include "server/call.h"
 
-#define UPSTREAM_FRESH_MS 4000  /* from the beginning of the load */
-#define UPSTREAM_LOAD_MS 4000   /* how long a load may take in all; a slower server counts as none \
+#define UPSTREAM_FRESH_MS 4000 /* from the beginning of the load */
+#define UPSTREAM_LOAD_MS                                                                           \
+    4000                        /* how long a load may take in all; a slower server counts as none \
                                  */
 #define UPSTREAM_SPACES_MAX 100 /* organizations of one account; more are left out */
 
@@ -41,5 +42,12 @@ int upstream_set_image(struct call *c, const char *url) BASE_CHECK;
  */
 int upstream_make_space(struct call *c, const char *name, const char *slug, const char *type,
                         const char *local_id, const char **id) BASE_CHECK;
+/* Those who make one hold this, so that a device that asks twice at once gets one. */
+void upstream_making(struct upstream *u, bool begins);
+/* Deletes it there, as the caller; there is no undo. NOT_FOUND, NOT_ALLOWED, UNREACHABLE. */
+int upstream_delete_space(struct call *c, const char *id) BASE_CHECK;
+/* Its members as a JSON array of {id userId name email image role createdAt}. NOT_FOUND: the caller
+ * is none of them; UNREACHABLE. */
+int upstream_put_members(struct call *c, const char *space, struct json_writer *w) BASE_CHECK;
 
 #endif

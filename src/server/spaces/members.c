@@ -7,7 +7,6 @@
 #include "base/plant.h"
 
 #include <stdlib.h>
-#include <stdio.h>
 #include <string.h>
 
 /* ---- listing ---- */

@@ -226,7 +226,7 @@ struct change {
     struct json_value metadata;
 };
 
-/* Replaced metadata keeps the type; another type is refused (T7 for spaces). */
+/* Replaced metadata keeps the type; another type is refused. */
 static int change_metadata(struct call *c, struct space *s, struct json_value metadata)
 {
     struct json_value type = json_get(metadata, "type");

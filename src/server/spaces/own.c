@@ -1,4 +1,5 @@
 #include "server/auth/auth.h"
+#include "server/auth/upstream.h"
 #include "server/spaces/check.h"
 #include "server/spaces/organization.h"
 #include "server/spaces/role.h"
@@ -12,7 +13,8 @@
 
 /* /api/v1/spaces: what Raum's own clients ask beside Better Auth's endpoints. */
 
-#define TRIES 3 /* of a slug that another transaction takes in between */
+#define TRIES 3        /* of a slug that another transaction takes in between */
+#define TRIES_THERE 20 /* of slugs at a foreign auth server */
 
 static int list_spaces(struct call *c);
 static int make_space(struct call *c);
@@ -195,7 +197,72 @@ static int make_locked(struct call *c, void *arg)
     return rc == 0 ? send_made(c, &o->made, o->created, o->slug) : rc;
 }
 
-/* The sentinel of the personal space is mapped for its own account only (U4). */
+/* ---- the same with a foreign auth server: it makes the space, our rows follow it ---- */
+
+static int remember(struct call *c, const struct offline *o)
+{
+    return sql_run(c->sql, &c->error,
+                   "INSERT INTO local_spaces (account, local_id, space) VALUES (?1, ?2, ?3)"
+                   " ON CONFLICT DO NOTHING",
+                   "sss", c->session->account, o->local_id, o->made.id);
+}
+
+/* Made before, and perhaps we ended before we could note it: then its metadata says so. */
+static int find_there(struct call *c, struct offline *o)
+{
+    struct sql_rows *rows;
+    const char *mark = arena_printf(c->arena, "%%\"localId\":\"%s\"%%", o->local_id);
+    if (!mark)
+        return err_set(&c->error, RAUM_ENOMEM, NULL);
+    int rc =
+        sql_one(c->sql, &rows, &c->error,
+                "SELECT space FROM local_spaces WHERE account = ?1 AND local_id = ?2"
+                " UNION ALL SELECT s.id AS space FROM spaces s JOIN members m ON m.space = s.id"
+                " WHERE m.account = ?1 AND s.metadata LIKE ?3 LIMIT 1",
+                "sss", c->session->account, o->local_id, mark);
+    return known(c, rows, rc, &o->made);
+}
+
+static int make_new_there(struct call *c, struct offline *o)
+{
+    char base[SLUG_SIZE];
+    const char *slug, *id = NULL;
+    struct member m;
+    if (o->slug && slug_valid(o->slug, strlen(o->slug)))
+        memcpy(base, o->slug, strlen(o->slug) + 1);
+    else
+        slug_from(o->name, strlen(o->name), base);
+    slug = base[0] ? base : "space";
+    int rc = RAUM_EEXISTS;
+    for (int i = 2; rc == RAUM_EEXISTS && i < 2 + TRIES_THERE; i++) {
+        rc = upstream_make_space(c, o->name, slug, o->type, o->local_id, &id);
+        slug = arena_printf(c->arena, "%.*s-%d", SLUG_MADE_MAX, base[0] ? base : "space", i);
+        if (!slug)
+            return err_set(&c->error, RAUM_ENOMEM, NULL);
+    }
+    if (rc == 0)
+        rc = upstream_session(c); /* brings its row */
+    if (rc == 0 && !c->session)
+        rc = err_set(&c->error, RAUM_ENOT_ALLOWED, NULL);
+    if (rc == 0)
+        rc = space_mine(c, id, &o->made, &m);
+    o->created = rc == 0;
+    return rc == RAUM_END ? err_set(&c->error, RAUM_EUNREACHABLE, NULL) : rc;
+}
+
+static int make_there(struct call *c, struct offline *o)
+{
+    upstream_making(c->server->upstream, true);
+    int rc = find_there(c, o);
+    if (rc == RAUM_END)
+        rc = make_new_there(c, o);
+    if (rc == 0)
+        rc = remember(c, o);
+    upstream_making(c->server->upstream, false);
+    return rc == 0 ? send_made(c, &o->made, o->created, o->slug) : rc;
+}
+
+/* The sentinel of the personal space is mapped for its own account only (G-U4). */
 static int personal(struct call *c, const struct offline *o)
 {
     struct sql_rows *rows;
@@ -245,6 +312,8 @@ static int make_space(struct call *c)
     int rc = check_offline(c, &o);
     if (rc == 0 && !o.name)
         rc = personal(c, &o);
+    else if (rc == 0 && c->server->upstream)
+        rc = make_there(c, &o);
     else if (rc == 0)
         rc = answer_locked(c, "account", c->session->account, make_locked, &o);
     return answer_done(rc);
@@ -265,6 +334,22 @@ static const char *split(struct call *c, const char **part)
     return arena_copy(c->arena, rest, (size_t)(slash - rest));
 }
 
+/* The members of a space that a foreign auth server keeps. */
+static int get_members_there(struct call *c, const char *id)
+{
+    struct answer a;
+    answer_begin(&a);
+    json_open_object(&a.w);
+    json_put_key(&a.w, "members");
+    int rc = upstream_put_members(c, id, &a.w);
+    if (rc < 0) {
+        buf_release(&a.buf);
+        return rc;
+    }
+    json_close_object(&a.w);
+    return answer_send(c, &a);
+}
+
 static int get_members(struct call *c, const char *id)
 {
     struct space s;
@@ -274,6 +359,8 @@ static int get_members(struct call *c, const char *id)
     int rc = space_mine(c, id, &s, &m);
     if (rc == RAUM_END)
         return not_found(c);
+    if (rc == 0 && c->server->upstream && strcmp(s.type, "personal") != 0)
+        return get_members_there(c, id);
     if (rc == 0)
         rc = member_list(c->sql, c->arena, id, &list, &count, &c->error);
     if (rc < 0)
@@ -307,34 +394,59 @@ static int get_part(struct call *c)
     return answer_done(get_members(c, id));
 }
 
-static int delete_locked(struct call *c, void *arg)
+/* What deleting needs: an owner who typed the name. */
+static int check_delete(struct call *c, const char *id, struct space *s)
 {
-    struct space s;
     struct member m;
     const char *name = call_str(c, "name");
-    int rc = space_mine(c, arg, &s, &m);
+    int rc = space_mine(c, id, s, &m);
     if (rc == RAUM_END)
         return not_found(c);
-    if (rc == 0 && strcmp(s.type, "personal") == 0)
+    if (rc == 0 && strcmp(s->type, "personal") == 0)
         return answer_error(c, 403, "SPACE_PERSONAL_UNDELETABLE");
     if (rc == 0 && !role_may(m.role, "organization", "delete"))
         return answer_fail(c, 403, "NOT_ALLOWED", "Only an owner deletes a space");
-    if (rc == 0 && (!name || strcmp(name, s.name) != 0))
+    if (rc == 0 && (!name || strcmp(name, s->name) != 0))
         return answer_fail(c, 400, "BAD_CHANGE", "To delete the space, give its name as `name`");
-    if (rc == 0)
-        rc = space_delete(c, &s);
-    if (rc < 0)
-        return rc;
+    return rc;
+}
+
+static int send_deleted(struct call *c, const struct space *s, bool undo)
+{
     struct answer a;
     answer_begin(&a);
     json_open_object(&a.w);
-    put_text(&a.w, "id", s.id);
+    put_text(&a.w, "id", s->id);
     json_put_key(&a.w, "deletedAt");
     call_put_time(&a.w, call_now(c));
     json_put_key(&a.w, "undoUntil");
-    call_put_time(&a.w, call_now(c) + SPACE_UNDO_MS);
+    if (undo)
+        call_put_time(&a.w, call_now(c) + SPACE_UNDO_MS);
+    else
+        json_put_null(&a.w);
     json_close_object(&a.w);
     return answer_send(c, &a);
+}
+
+static int delete_locked(struct call *c, void *arg)
+{
+    struct space s;
+    int rc = check_delete(c, arg, &s);
+    if (rc == 0)
+        rc = space_delete(c, &s);
+    return rc == 0 ? send_deleted(c, &s, true) : rc;
+}
+
+/* At a foreign auth server, which knows no undo. */
+static int delete_there(struct call *c, const char *id)
+{
+    struct space s;
+    int rc = check_delete(c, id, &s);
+    if (rc == 0)
+        rc = upstream_delete_space(c, id);
+    if (rc == 0)
+        rc = sql_run(c->sql, &c->error, "DELETE FROM members WHERE space = ?1", "s", id);
+    return rc == 0 ? send_deleted(c, &s, false) : rc;
 }
 
 /* A deleted space that the caller may bring back: 0, RAUM_END, negative. */
@@ -393,6 +505,8 @@ static int post_part(struct call *c)
                                                         : NULL;
     if (!work)
         return answer_done(answer_fail(c, 404, "NOT_FOUND", "No such address"));
+    if (c->server->upstream && work == delete_locked)
+        return answer_done(delete_there(c, id));
     return answer_done(answer_locked(c, "space", id, work, (void *)(uintptr_t)id));
 }
 
