@@ -177,7 +177,7 @@ static bool same_arrays(struct json_value a, struct json_value b)
 {
     struct json_value x = json_first(a), y = json_first(b);
     for (; x.doc; x = json_next(a, x), y = json_next(b, y))
-        if (!same(x, y))
+        if (!y.doc || !same(x, y))
             return false;
     return true;
 }

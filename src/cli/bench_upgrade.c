@@ -176,7 +176,7 @@ static int run(struct bench_run *b, struct raum_error *error)
     if (result < 0)
         return result;
     char what[80];
-    snprintf(what, sizeof what, "%d legacy rows 27 to 43, merged", rows);
+    snprintf(what, sizeof what, "%d legacy rows, steps 28 to 43, merged", rows);
     bench_line(b, what, import.import_ms / 1e3, "s", 0, 25 * b->scale, false);
     bench_line(b, "its peak memory", import.peak_mib, "MiB", 0, 200, false);
     bench_line(b, "a space of that size becomes real", import.reconcile_ms, "ms", 0, 50, false);

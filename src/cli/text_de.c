@@ -225,6 +225,8 @@ const struct text_pair text_pairs[] = {
      "die Bytes dieses Bildes sind nicht auf diesem Gerät"},
     {"resizes pictures for another process of raum",
      "verkleinert Bilder für einen anderen Prozess von raum"},
+    {"the image part of Raum (%s) is not where it was installed",
+     "der Bildteil von Raum (%s) liegt nicht dort, wo er installiert wurde"},
     {"the image worker could not run", "der Bildprozess konnte nicht laufen"},
 
     /* tags, tasks, scenes */

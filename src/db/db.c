@@ -341,3 +341,12 @@ void db_rollback(struct db *db)
     db->depth = 0;
     undo(db);
 }
+
+int db_empty_log(struct db *db, struct raum_error *error)
+{
+    int64_t busy = 1;
+    int result = db_query_int(db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy, error);
+    if (result == 0 && busy)
+        result = err_at(error, "db", RAUM_EBUSY, "another process still reads an earlier state");
+    return result;
+}

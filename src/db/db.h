@@ -95,5 +95,9 @@ int db_query_int(struct db *db, const char *sql, int64_t *out, struct raum_error
 int db_begin(struct db *db, struct raum_error *error) BASE_CHECK; /* BEGIN IMMEDIATE */
 int db_commit(struct db *db, struct raum_error *error) BASE_CHECK;
 void db_rollback(struct db *db);
+/* After large or erasing transactions: everything into the file, the log cut to nothing, so that
+ * the next writer does not pay for it and nothing erased stays in it. BUSY: somebody still reads an
+ * earlier state, the log stays. */
+int db_empty_log(struct db *db, struct raum_error *error) BASE_CHECK;
 
 #endif

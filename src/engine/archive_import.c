@@ -710,6 +710,8 @@ int archive_import(struct raum *r, const struct archive_source *source,
             replica_rollback(r);
         else
             result = replica_end(r, result, error);
+        if (result == 0 && !dry)
+            (void)!db_empty_log(r->db, NULL);
     }
     free(x.spaces);
     json_release(&x.doc);

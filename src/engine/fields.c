@@ -161,7 +161,7 @@ static int write_known(struct fields_write *w, const struct schema_field *f, str
 {
     struct raum *r = w->handle->raum;
     const char *subject = NULL;
-    struct value value, old;
+    struct value value = {0}, old = {0};
     int position = row_position(w->row->table, f);
     int result = schema_check(f, v, error);
     if (result == 0 && f->right == RIGHT_PERSON && json_is(v, JSON_STRING))

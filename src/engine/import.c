@@ -211,7 +211,10 @@ static int merge(struct import *im, const char *once, struct raum_error *error)
         replica_rollback(im->r);
         return result;
     }
-    return replica_end(im->r, result, error);
+    result = replica_end(im->r, result, error);
+    if (result == 0) /* who brings much in pays for it; a reader's state may keep the log */
+        (void)!db_empty_log(im->r->db, NULL);
+    return result;
 }
 
 /* ---- the whole ---- */

@@ -88,8 +88,9 @@ static void column_list(struct buf *sql, const struct schema_table *t)
 static int stored_id(struct raum *r, const struct schema_table *t, const char *id, struct arena *a,
                      const char **out)
 {
-    *out = schema_is_slots(t) ? NULL : id;
-    const char *colon = *out ? NULL : strrchr(id, ':');
+    bool slot = schema_is_slots(t);
+    const char *colon = slot ? strrchr(id, ':') : NULL;
+    *out = slot ? NULL : id;
     if (!colon)
         return 0;
     char *person = arena_copy(a, id, (size_t)(colon - id));

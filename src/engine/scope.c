@@ -321,7 +321,6 @@ int raum_handle_agent(struct raum_handle *handle, const char *agent, struct raum
     if (!agent) {
         handle->actor = r->self_actor;
         handle->origin = ORIGIN_USER;
-        handle->agent = false;
         return 0;
     }
     uint32_t actor;
@@ -340,7 +339,6 @@ int raum_handle_agent(struct raum_handle *handle, const char *agent, struct raum
         return result;
     handle->actor = actor;
     handle->origin = ORIGIN_AGENT;
-    handle->agent = true;
     return 0;
 }
 

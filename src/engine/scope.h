@@ -25,7 +25,6 @@ struct raum_handle {
     uint64_t generation;       /* grows with each switch; queries of older ones are interrupted */
     uint32_t actor;            /* who writes: (account, device, agent) */
     uint8_t origin;            /* enum stamp_origin */
-    bool agent;
     struct raum_query *queries; /* open ones, linked */
     struct fence *fence;        /* made at first use */
     struct raum_handle *next;   /* in raum->handles */

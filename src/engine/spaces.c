@@ -144,8 +144,10 @@ int spaces_find(struct raum *r, const char *slug_or_id, const struct space **out
         strcmp(slug_or_id, "personal") == 0 ? intern_personal(r) : intern_space_slug(r, slug_or_id);
     if (!s)
         s = intern_space_find(r, slug_or_id);
-    if (!s || s->type < 0 || s->role == ROLE_NONE)
-        return err_at(error, "spaces", RAUM_ENOT_FOUND, "no such space: %s", slug_or_id);
+    if (!s || s->type < 0 || s->role == ROLE_NONE) {
+        err_at(error, "spaces", RAUM_ENOT_FOUND, "no such space: %s", slug_or_id);
+        return RAUM_ENOT_FOUND;
+    }
     *out = s;
     return 0;
 }
@@ -153,7 +155,7 @@ int spaces_find(struct raum *r, const char *slug_or_id, const struct space **out
 int spaces_rename(struct raum *r, const char *slug_or_id, const char *name,
                   struct raum_error *error)
 {
-    const struct space *s;
+    const struct space *s = NULL;
     int result = check_name(name, error);
     if (result == 0)
         result = replica_begin(r, error);
@@ -229,9 +231,8 @@ static int forget_space(struct raum *r, uint32_t ref, struct raum_error *error)
  * said, not hidden. */
 static int empty_log(struct raum *r, struct raum_error *error)
 {
-    int64_t busy = 1;
-    int result = db_query_int(r->db, "PRAGMA wal_checkpoint(TRUNCATE)", &busy, error);
-    if (result == 0 && busy)
+    int result = db_empty_log(r->db, error);
+    if (result == RAUM_EBUSY)
         result = err_at(error, "spaces", RAUM_EBUSY,
                         "the space is gone, but another process still reads: close it, so that its "
                         "traces go too");
@@ -240,7 +241,7 @@ static int empty_log(struct raum *r, struct raum_error *error)
 
 int spaces_delete(struct raum *r, const char *slug_or_id, struct raum_error *error)
 {
-    const struct space *s;
+    const struct space *s = NULL;
     if (r->depth > 0) /* the log is emptied behind it */
         return err_at(error, "spaces", RAUM_EUSAGE,
                       "a space is deleted in a transaction of its own");

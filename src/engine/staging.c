@@ -79,7 +79,7 @@ static int choose_key(struct staging *s, bool volatile_key, struct raum_error *e
     const unsigned char *secret = result == 0 ? keyring_find(r->ring, id) : NULL;
     if (result == 0 && !secret)
         result = err_at(error, "staging", RAUM_EKEY_MISSING, NULL);
-    if (result < 0)
+    if (result || !secret)
         return result;
     memcpy(s->key, secret, sizeof s->key);
     hex_put(text, id, sizeof id);

@@ -60,7 +60,7 @@ static int role_of(struct raum_handle *h)
 static int slot_id(struct raum_handle *h, struct json_value fields, struct arena *a,
                    const char **id, struct raum_error *error)
 {
-    const char *person, *slot;
+    const char *person = NULL, *slot = NULL;
     int result = fields_text(json_get(fields, "person"), a, &person, error);
     if (result == 0)
         result = fields_text(json_get(fields, "slot"), a, &slot, error);
@@ -343,7 +343,7 @@ static int put_fields(struct raum *r, const struct row *row, struct json_writer 
 static int put_extra(struct raum *r, const struct row *row, struct arena *a, struct json_writer *w,
                      struct raum_error *error)
 {
-    struct value extra;
+    struct value extra = {0};
     struct json_doc doc;
     int result = value_open(r, row, NULL, &row->extra, a, &extra, error);
     if (result < 0 || extra.kind != VALUE_TEXT)
@@ -353,8 +353,8 @@ static int put_extra(struct raum *r, const struct row *row, struct arena *a, str
     struct json_value root = json_root(&doc);
     for (struct json_value m = result == 0 ? json_first(root) : (struct json_value){0}; m.doc;
          m = json_next(root, m)) {
-        const char *name;
-        size_t len;
+        const char *name = NULL;
+        size_t len = 0;
         if (!json_text(json_key(m), a, &name, &len)) {
             result = err_set(error, RAUM_ENOMEM, NULL);
             break;
@@ -402,7 +402,7 @@ int store_get(struct raum_handle *h, const char *table, const char *id, bool del
               struct buf *out, struct raum_error *error)
 {
     struct arena a;
-    struct row row;
+    struct row row = {0};
     struct rights_row rights;
     const struct schema_table *t;
     int result = replica_look(h->raum, error);
@@ -418,7 +418,7 @@ int store_get(struct raum_handle *h, const char *table, const char *id, bool del
     bool gone = result == 0 && !deleted_too && row.values[ROW_DELETED_AT].kind != VALUE_NULL;
     if (result == RAUM_END || hidden || gone)
         result = not_found(table, id, error);
-    if (result == 0)
+    if (result == 0 && row.table)
         result = put_row(h->raum, &row, &a, out, error);
     arena_release(&a);
     return result;

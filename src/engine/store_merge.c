@@ -17,12 +17,12 @@ struct merge {
     int changed;
 };
 
-static int compare_stamps(const struct raum *r, const struct stamp *theirs,
-                          const struct stamp *mine)
+static enum merge_choice choose(const struct raum *r, bool fixed, const struct stamp *theirs,
+                                const struct stamp *mine)
 {
     struct merge_side a = {theirs->at, intern_device(r, theirs->actor)};
     struct merge_side b = {mine->at, intern_device(r, mine->actor)};
-    return merge_compare(&a, &b);
+    return merge_choose(fixed, &a, &b);
 }
 
 /* Accounts by id: their numbers differ from file to file. */
@@ -46,12 +46,12 @@ static const void *bytes_of(const struct raum *r, const struct schema_field *f,
 static int greater(struct merge *m, const struct schema_field *f, const struct value *theirs,
                    const struct value *mine, bool *out, struct raum_error *error)
 {
-    struct value a, b;
+    struct value a = {0}, b = {0};
     size_t a_len, b_len;
     int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
     if (result == 0)
         result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
-    if (result < 0)
+    if (result)
         return result;
     const void *a_bytes = bytes_of(m->r, f, &a, &a_len), *b_bytes = bytes_of(m->r, f, &b, &b_len);
     *out = merge_compare_values(a_bytes, a_len, b_bytes, b_len) > 0;
@@ -63,11 +63,9 @@ static int merge_position(struct merge *m, int position, struct raum_error *erro
     const struct schema_field *f = row_field(m->mine->table, position);
     struct stamp theirs = stamps_get(&m->theirs->stamps, f->tag, NULL, 0);
     struct stamp mine = stamps_get(&m->mine->stamps, f->tag, NULL, 0);
-    int order = compare_stamps(m->r, &theirs, &mine);
-    /* What a row was made with stays (G-T7). Made twice under one id (slots, seeds), the first
-     * making holds. */
-    bool take = f->right == RIGHT_FIXED && !PLANT(MERGE_FIXED) ? order < 0 : order > 0;
-    if (order == 0) {
+    enum merge_choice choice = choose(m->r, f->right == RIGHT_FIXED, &theirs, &mine);
+    bool take = choice == MERGE_TAKE;
+    if (choice == MERGE_TIE) {
         int result =
             greater(m, f, &m->theirs->values[position], &m->mine->values[position], &take, error);
         if (result < 0)
@@ -90,10 +88,11 @@ static int merge_author(struct merge *m, struct raum_error *error)
     struct stamp mine = stamps_get(&m->mine->stamps, TAG_AUTHOR, NULL, 0);
     const char *a = intern_account(m->r, m->theirs->author),
                *b = intern_account(m->r, m->mine->author);
-    int order = compare_stamps(m->r, &mine, &theirs);
-    if (order == 0 && a && b)
-        order = strcmp(a, b);
-    if (order <= 0)
+    enum merge_choice choice = choose(m->r, true, &theirs, &mine);
+    bool take = choice == MERGE_TAKE;
+    if (choice == MERGE_TIE && a && b)
+        take = strcmp(a, b) > 0;
+    if (!take)
         return 0;
     m->mine->author = m->theirs->author;
     m->mask |= ROW_MASK_AUTHOR;
@@ -112,14 +111,14 @@ static int merge_unknown(struct merge *m, const struct json_doc *mine, const cha
     struct json_value old = mine->count ? json_get(json_root(mine), key) : (struct json_value){0};
     struct stamp theirs = stamps_get(&m->theirs->stamps, 0, name, len);
     struct stamp stamp = stamps_get(&m->mine->stamps, 0, name, len);
-    int order = compare_stamps(m->r, &theirs, &stamp);
-    if (order == 0 && old.doc && !json_same(old, value)) {
+    enum merge_choice choice = choose(m->r, false, &theirs, &stamp);
+    bool take = choice == MERGE_TAKE || !old.doc; /* one that it never had, whatever its age */
+    if (choice == MERGE_TIE && old.doc && !json_same(old, value)) {
         size_t a_len, b_len;
         const char *a = json_raw(value, &a_len), *b = json_raw(old, &b_len);
-        order = merge_compare_values(a, a_len, b, b_len);
+        take = merge_compare_values(a, a_len, b, b_len) > 0;
     }
-    /* A field that this row never had is taken whatever its age. */
-    if (old.doc && order <= 0)
+    if (!take)
         return 0;
     m->mask |= ROW_MASK_EXTRA;
     m->changed++;
@@ -128,7 +127,7 @@ static int merge_unknown(struct merge *m, const struct json_doc *mine, const cha
 
 static int merge_extra(struct merge *m, struct raum_error *error)
 {
-    struct value theirs, mine;
+    struct value theirs = {0}, mine = {0};
     struct json_doc a, b;
     int result = value_open(m->r, m->theirs, NULL, &m->theirs->extra, m->arena, &theirs, error);
     if (result == 0)

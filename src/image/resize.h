@@ -40,7 +40,8 @@ void image_resizer_free(struct image_resizer *resizer);
 int image_resize(void *resizer, const void *data, size_t len, struct buf variants[3],
                  uint32_t *width, uint32_t *height, struct raum_error *error) BASE_CHECK;
 
-/* The worker: the hidden command `raum image-worker`. Returns the exit status. */
-int image_worker_main(int argc, char **argv);
+/* The worker, in the module raum-image.so: what the hidden command `raum image-worker` loads and
+ * runs. Returns the exit status. */
+RAUM_API int image_worker_main(int argc, char **argv);
 
 #endif

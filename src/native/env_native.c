@@ -323,8 +323,8 @@ static int folder_list(void *ctx, const char *path, raum_env_each *each, void *a
     DIR *folder = opendir(path);
     if (!folder)
         return read_error();
-    int rc = 0;
-    for (;;) {
+    int rc = 0, fd = dirfd(folder);
+    while (fd >= 0) {
         struct stat info;
         errno = 0;
         struct dirent *entry = readdir(folder);
@@ -335,7 +335,7 @@ static int folder_list(void *ctx, const char *path, raum_env_each *each, void *a
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
         /* A link is no folder, wherever it leads. Gone meanwhile: not listed. */
-        if (fstatat(dirfd(folder), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
+        if (fstatat(fd, entry->d_name, &info, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         rc = each(arg, entry->d_name, S_ISDIR(info.st_mode));
         if (rc)

@@ -25,3 +25,6 @@ strangers=$(nm -D --defined-only "$lib"/libraum.so | awk '$2 == "T" && $3 !~ /^r
 [ -z "$strangers" ] || { echo "names that are not ours are exported: $strangers"; exit 1; }
 lines=$(grep -c ';' "$top/examples/notes.c")
 [ "$lines" -le 25 ] || { echo "the example has grown to $lines statements"; exit 1; }
+# The installed program finds its image part wherever the tree stands.
+program=$(find "$room" -path '*/bin/raum')
+"$program" --data "$room/pool" image add "$top/tests/data/media/gps.jpg" >/dev/null

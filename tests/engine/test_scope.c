@@ -347,7 +347,10 @@ static void test_columns(void **state)
     for (const struct schema_table *t = schema_tables; t->name; t++) {
         struct scope_column columns[SCOPE_COLUMNS_MAX];
         char sql[100];
+        struct scope_column few[3] = {{0}, {0}, {.name = "mine"}};
         size_t count = scope_columns(t, columns, SCOPE_COLUMNS_MAX);
+        assert_int_equal(scope_columns(t, few, 2), count); /* says how many, writes no more */
+        assert_string_equal(few[2].name, "mine");
         struct raum_query *q;
         snprintf(sql, sizeof sql, "SELECT * FROM %s", t->name);
         OK(query_view(t->level == LEVEL_SPACE ? team : account, sql, &q, &error));

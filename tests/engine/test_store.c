@@ -210,6 +210,7 @@ static void test_no_row_has_both_owners_G_T1(void **state)
                   kit_update(account, "userSettings", id, "{\"visibility\":\"private\"}"));
     OK(kit_insert(team, "tags", "{\"name\":\"x\"}", id));
     const char *scoped = kit_get(team, "tags", id, false);
+    assert_non_null(strstr(scoped, "\"visibility\":\"space\""));
     assert_null(strstr(scoped, "\"userId\""));
     assert_non_null(strstr(scoped, "\"spaceId\":\"team\""));
     assert_non_null(strstr(scoped, "\"authorId\":\"anna\""));

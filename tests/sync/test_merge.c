@@ -363,9 +363,41 @@ static void test_edit_over_faster_clock_G_S9(void **state)
     raum_handle_free(slow);
 }
 
+static void count_events(void *arg, const struct raum_watch_event *event)
+{
+    ((int *)arg)[event->kind]++;
+}
+
+/* What is merged in is seen by whoever watches: a new row, and one that changed. */
+static void test_watched(void **state)
+{
+    (void)state;
+    char id[RAUM_ID_MAX];
+    int seen[RAUM_WATCH_NOT_READY + 1] = {0};
+    struct raum_watch *watch;
+    struct raum_handle *theirs = kit_scope(replicas[0], "team"),
+                       *mine = kit_scope(replicas[1], "team");
+    wipe(replicas[0]);
+    wipe(replicas[1]);
+    OK(raum_watch_new(mine, "SELECT id, name FROM tags", count_events, seen, &watch, &error));
+    OK(raum_poll(replicas[1], &error));
+    OK(kit_insert(theirs, "tags", "{\"name\":\"new\"}", id));
+    OK(kit_hand_over(replicas[0], replicas[1], "team", false, &error));
+    OK(raum_poll(replicas[1], &error));
+    assert_int_equal(seen[RAUM_WATCH_INSERT], 1);
+    OK(kit_update(theirs, "tags", id, "{\"name\":\"changed\"}"));
+    OK(kit_hand_over(replicas[0], replicas[1], "team", false, &error));
+    OK(raum_poll(replicas[1], &error));
+    assert_int_equal(seen[RAUM_WATCH_UPDATE], 1);
+    raum_watch_free(watch);
+    raum_handle_free(theirs);
+    raum_handle_free(mine);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_watched),
         cmocka_unit_test(test_total_order),
         cmocka_unit_test(test_migration_is_lowest_G_U3),
         cmocka_unit_test(test_values),
