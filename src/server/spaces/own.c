@@ -13,7 +13,7 @@
 
 /* /api/v1/spaces: what Raum's own clients ask beside Better Auth's endpoints. */
 
-#define TRIES 3 /* of a slug that another transaction takes in between */
+#define TRIES 3        /* of a slug that another transaction takes in between */
 #define TRIES_THERE 20 /* of slugs at a foreign auth server */
 
 static int list_spaces(struct call *c);
@@ -214,11 +214,12 @@ static int find_there(struct call *c, struct offline *o)
     const char *mark = arena_printf(c->arena, "%%\"localId\":\"%s\"%%", o->local_id);
     if (!mark)
         return err_set(&c->error, RAUM_ENOMEM, NULL);
-    int rc = sql_one(c->sql, &rows, &c->error,
-                     "SELECT space FROM local_spaces WHERE account = ?1 AND local_id = ?2"
-                     " UNION ALL SELECT s.id AS space FROM spaces s JOIN members m ON m.space = s.id"
-                     " WHERE m.account = ?1 AND s.metadata LIKE ?3 LIMIT 1",
-                     "sss", c->session->account, o->local_id, mark);
+    int rc =
+        sql_one(c->sql, &rows, &c->error,
+                "SELECT space FROM local_spaces WHERE account = ?1 AND local_id = ?2"
+                " UNION ALL SELECT s.id AS space FROM spaces s JOIN members m ON m.space = s.id"
+                " WHERE m.account = ?1 AND s.metadata LIKE ?3 LIMIT 1",
+                "sss", c->session->account, o->local_id, mark);
     return known(c, rows, rc, &o->made);
 }
 
