@@ -154,15 +154,15 @@ is 0 $lena space list; silent 'was taken'
 is 0 $lena key status --json; valid
 same 4 "$(json 'scalar @$v')" 'keys with the rotated ones'
 same 0 "$(json 'scalar grep { !$_->{server} || !$_->{here} } @$v')" 'each has its copy'
-rotated=$(json '(grep { $_->{current} && $_->{space} ne "your own settings" } @$v)[0]{key}')
+in_use='(grep { $_->{current} && $_->{space} ne "your own settings" } @$v)[0]{key}'
+rotated=$(json "$in_use")
 
 # ---- a second device has the keys before it writes anything, and a third a guest's data
 
 is 0 --data tablet login "$url" LENA@example.org
 is 0 --data tablet key status --json
 same 4 "$(json 'scalar grep { $_->{server} && $_->{here} } @$v')" 'keys on the next device'
-same "$rotated" "$(json '(grep { $_->{current} && $_->{space} ne "your own settings" } @$v)[0]{key}')" \
-    'both seal with the same key'
+same "$rotated" "$(json "$in_use")" 'both seal with the same key'
 is 0 --data tablet space list; says marke; says mia-2
 is 0 --data phone tag create phone
 is 0 --data phone login "$url" lena@example.org --take-along --json; valid
@@ -190,8 +190,8 @@ if grep -rqa later phone/accounts 2>/dev/null; then ko 'erased, but there'; else
 # ---- the session ends elsewhere
 
 token=$(sed 's/.*"token":"\([^"]*\)".*/\1/' tablet/accounts/*/server.json)
-curl -sS -m 20 -X POST -H "authorization: Bearer $token" -H 'content-type: application/json' -d '{}' \
-    "$url/api/auth/sign-out" >/dev/null
+curl -sS -m 20 -X POST -H "authorization: Bearer $token" -H 'content-type: application/json' \
+    -d '{}' "$url/api/auth/sign-out" >/dev/null
 is 4 --data tablet space members; says 'raum login'; says '(NOT_ALLOWED)'
 is 0 --data tablet tag list
 is 0 --data tablet login "$url" lena@example.org
@@ -239,4 +239,19 @@ is 0 --data safe2 login "$url" safe@example.org --recovery-code "$code"
 is 0 --data safe2 key status --json
 same 0 "$(json 'scalar grep { !$_->{here} } @$v')" 'its keys'
 close_house home
+
+# ---- a house with a certificate of its own
+
+port=
+is 0 --data tls serve certificate localhost 127.0.0.1
+house tls --tls-cert tls/server/tls/server.pem --tls-key tls/server/tls/server.key
+authority=tls/server/tls/authority.pem
+is 5 --data safe3 register "$url" safe@example.org; says '(UNREACHABLE)'
+is 3 --data safe3 register "$url" safe@example.org --ca nowhere; says nowhere
+is 0 --data safe3 register "$url" safe@example.org --ca $authority
+is 0 --data safe3 space create Family --type family --json; valid
+same 1 "$(json '$v->{offline} ? 0 : 1')" 'made over TLS'
+RAUM_CA=$authority is 0 --data safe4 login "$url" safe@example.org
+is 0 --data safe4 space list; says family
+close_house tls
 finish
