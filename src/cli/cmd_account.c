@@ -214,6 +214,8 @@ static int join(struct cli *cli, struct joining *j)
     int rc = find_personal(cli, j);
     if (rc == 0)
         rc = joining_begin(cli, j, &report);
+    if (rc && !joining_goes_on(rc)) /* nobody will use it */
+        sign_out(&j->remote);
     if (rc == 0) {
         say_done(cli, j, &report);
         if (!online_try(cli) && !cli->raum) /* it is connected, whatever this says */
@@ -297,43 +299,20 @@ static bool sure(struct cli *cli)
            strchr("yYjJ", answer[0]) && answer[0];
 }
 
-static int leave_folder(struct cli *cli, const char *account, bool erase)
+/* Nobody's device first: what breaks off after that is only not erased yet. */
+static int leave_folder(struct cli *cli, const char *account, const char *folder, bool erase)
 {
     const struct raum_env *env = raum_env_native();
-    struct arena a;
-    arena_init(&a, 65536);
-    char *folder = replica_folder(cli->data, account, env, &a);
-    int rc = folder ? 0 : err_set(&cli->error, RAUM_ENOMEM, NULL);
-    /* Nobody's device first: what breaks off after that is only not erased yet. */
-    if (rc == 0)
-        rc = replica_account_write(env, cli->data, SCHEMA_GUEST, &cli->error);
+    struct remote remote;
+    struct raum_error error;
+    if (remote_read(&remote, folder, &error) == 0)
+        sign_out(&remote); /* unreachable: the session ends by itself */
+    remote_release(&remote);
+    int rc = replica_account_write(env, cli->data, SCHEMA_GUEST, &cli->error);
     if (rc == 0)
         rc = remote_remove(folder, &cli->error);
     if (rc == 0 && erase)
         adopt_erase(env, folder);
-    arena_release(&a);
-    return rc;
-}
-
-static int run_logout(struct cli *cli)
-{
-    char account[RAUM_ID_MAX];
-    bool guest = false, erase = cli_switch(cli, "--erase");
-    joining_forget(cli);
-    int rc = whose(cli, account, &guest);
-    if (rc == 0 && guest)
-        rc = cli_fail(cli, RAUM_ENOT_CONFIGURED, "%s", tr("this device has no account"));
-    if (rc == 0)
-        rc = cli_open(cli);
-    if (rc == 0 && erase && !sure(cli))
-        rc = cli_fail(cli, RAUM_EINTERRUPTED, "%s", tr("nothing was erased"));
-    if (rc)
-        return rc;
-    if (online_has(cli))
-        sign_out(cli->remote);
-    raum_close(cli->raum);
-    cli->raum = NULL;
-    rc = leave_folder(cli, account, erase);
     if (rc == 0 && cli->json)
         out_printf(&cli->out, "{\"account\":\"%s\",\"erased\":%s}\n", account,
                    erase ? "true" : "false");
@@ -342,6 +321,32 @@ static int run_logout(struct cli *cli)
                    erase ? tr("logged out; the account's data on this device is erased\n")
                          : tr("logged out; the account's data stays on this device until the next "
                               "login\n"));
+    return rc;
+}
+
+static int run_logout(struct cli *cli)
+{
+    char account[RAUM_ID_MAX];
+    struct arena a;
+    bool guest = false, erase = cli_switch(cli, "--erase"), begun = joining_forget(cli);
+    int rc = whose(cli, account, &guest);
+    if (rc == 0 && guest && begun) {
+        cli_note(cli, "%s", tr("what was begun is given up"));
+        return 0;
+    }
+    if (rc == 0) /* a folder that is another account's but for its name */
+        rc = adopt_finish(raum_env_native(), cli->data, account, &cli->error);
+    if (rc == 0 && strcmp(account, SCHEMA_GUEST) == 0)
+        rc = cli_fail(cli, RAUM_ENOT_CONFIGURED, "%s", tr("this device has no account"));
+    if (rc == 0 && erase && !sure(cli))
+        rc = cli_fail(cli, RAUM_EINTERRUPTED, "%s", tr("nothing was erased"));
+    if (rc)
+        return rc;
+    arena_init(&a, 65536);
+    char *folder = replica_folder(cli->data, account, raum_env_native(), &a);
+    rc = folder ? leave_folder(cli, account, folder, erase)
+                : err_set(&cli->error, RAUM_ENOMEM, NULL);
+    arena_release(&a);
     return rc;
 }
 

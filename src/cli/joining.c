@@ -14,6 +14,7 @@
 #define FILE_NAME "joining.json"
 #define LOCK_NAME "joining.lock"
 #define FILE_MAX 32768
+#define RESUME_MS 5000 /* how long a start waits for a server */
 
 /* ---- the decision, written down ---- */
 
@@ -92,12 +93,20 @@ static int read_back(struct cli *cli, struct joining *j)
     return rc;
 }
 
-void joining_forget(struct cli *cli)
+bool joining_forget(struct cli *cli)
 {
     const struct raum_env *env = raum_env_native();
     char path[4096];
-    if (path_of(cli, FILE_NAME, path))
-        (void)!env->file_remove(env->ctx, path);
+    int64_t size;
+    bool there = cli->data && path_of(cli, FILE_NAME, path) &&
+                 env->file_size(env->ctx, path, &size, NULL) == 0;
+    return there && env->file_remove(env->ctx, path) == 0;
+}
+
+bool joining_goes_on(int code)
+{
+    return code == RAUM_EUNREACHABLE || code == RAUM_EIO || code == RAUM_EFULL ||
+           code == RAUM_EBUSY;
 }
 
 /* ---- where things stand ---- */
@@ -138,12 +147,11 @@ static bool is_done(struct cli *cli, const struct joining *j, const struct place
 
 /* ---- keys ---- */
 
-/* A vault that has a passphrase is opened by it, and the ring here gets the same one. */
-static int unlock(struct cli *cli, const struct joining *j, const struct vault *v,
+/* A vault that has a passphrase is opened by it. */
+static int unlock(struct cli *cli, struct joining *j, const struct vault *v,
                   const struct remote_answer *a)
 {
-    char secret[1024];
-    struct raum *r = v->raum;
+    char secret[CLI_SECRET_MAX];
     const char *text = buf_text(&a->raw.body);
     if (j->code)
         return vault_unlock(v, text, a->raw.body.len, NULL, j->code, &cli->error);
@@ -157,10 +165,19 @@ static int unlock(struct cli *cli, const struct joining *j, const struct vault *
     if (rc == 0)
         rc = vault_unlock(v, text, a->raw.body.len, secret, NULL, &cli->error);
     if (rc == 0)
-        rc = replica_begin(r, &cli->error);
-    if (rc == 0)
-        rc = replica_end(r, keyring_passphrase(r->ring, secret, &cli->error), &cli->error);
+        memcpy(j->passphrase, secret, sizeof secret);
     cli_wipe(secret, sizeof secret);
+    return rc;
+}
+
+/* The ring here gets the passphrase of the vault: there is one for both. */
+static int wrap_here(struct cli *cli, const struct joining *j, struct raum *r)
+{
+    int rc = replica_begin(r, &cli->error);
+    if (rc == 0)
+        rc = replica_end(r, keyring_passphrase(r->ring, j->passphrase, &cli->error), &cli->error);
+    if (rc == 0) /* what opens it from now on */
+        memcpy(cli->ring_secret, j->passphrase, sizeof cli->ring_secret);
     return rc;
 }
 
@@ -201,6 +218,8 @@ static int bring_keys(struct cli *cli, struct joining *j, struct raum *r,
         rc = online_keys(&j->remote, &v, &news, &cli->error);
     if (rc == 0 && news.locked)
         rc = cli_fail(cli, RAUM_ELOCKED, "%s", tr("this is not the key ring's passphrase"));
+    if (rc == 0 && j->passphrase[0])
+        rc = wrap_here(cli, j, r);
     return rc;
 }
 
@@ -282,8 +301,9 @@ int joining_begin(struct cli *cli, struct joining *j, struct joining_report *rep
     if (rc == 0)
         rc = carry_out(cli, j, report);
     /* What would not go better the next time is not tried again behind the user's back. */
-    if (rc && rc != RAUM_EUNREACHABLE && rc != RAUM_EIO && rc != RAUM_EFULL && rc != RAUM_EBUSY)
+    if (rc && !joining_goes_on(rc))
         joining_forget(cli);
+    cli_wipe(j->passphrase, sizeof j->passphrase);
     if (lock >= 0)
         close(lock);
     return rc;
@@ -301,12 +321,15 @@ int joining_resume(struct cli *cli)
     int lock = lock_it(cli);
     rc = read_back(cli, &j);
     if (rc == 0) {
+        j.remote.timeout_ms = RESUME_MS;
         rc = carry_out(cli, &j, &report);
+        cli_wipe(j.passphrase, sizeof j.passphrase);
         if (rc == 0)
             cli_note(cli, tr("what was begun is done: this device is connected as %s"),
                      j.remote.email);
-        if (rc == 0 && report.recovery[0])
-            cli_note(cli, tr("recovery code of the key ring, shown only now: %s"), report.recovery);
+        if (rc == 0 && report.recovery[0]) /* also with --quiet: it is not shown again */
+            fprintf(stderr, tr("recovery code of the key ring, shown only now: %s\n"),
+                    report.recovery);
     }
     remote_release(&j.remote);
     if (lock >= 0)

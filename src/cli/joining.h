@@ -20,6 +20,7 @@ struct joining {
     bool take; /* the guest's data comes along */
     struct remote remote;
     const char *code; /* recovery code of a vault with a passphrase; NULL: ask for that */
+    char passphrase[CLI_SECRET_MAX]; /* the vault's, once it opened it; wiped at the end */
 };
 struct joining_report {
     bool moved;        /* the guest's file became the account's */
@@ -33,8 +34,10 @@ int joining_begin(struct cli *cli, struct joining *j, struct joining_report *rep
 /* Ends what was interrupted; before a replica is opened. A server that cannot be reached is said,
  * and the guest goes on. */
 int joining_resume(struct cli *cli) BASE_CHECK;
-/* Forgets a decision that was not carried out. */
-void joining_forget(struct cli *cli);
+/* Forgets a decision that was not carried out. Was there one? */
+bool joining_forget(struct cli *cli);
+/* Would the next start try again what ended with this code? */
+bool joining_goes_on(int code);
 /* Has the guest of this data directory anything that could be lost? */
 int joining_guest_data(struct cli *cli, bool *any) BASE_CHECK;
 

@@ -10,6 +10,8 @@
 
 #define BODY_MAX ((size_t)1 << 20)
 #define TRIES 4        /* of a change that other devices' keys come in between */
+#define OPEN_MS 20000  /* one request of a command that needs the server */
+#define TRY_MS 5000    /* … of one that can do without */
 #define CLOSE_MS 3000  /* how long a command that is done waits for the picture's delivery */
 #define PAUSE_MS 60000 /* … and how long not again after a failure */
 #define PICTURE_MAX (64u << 10)
@@ -386,7 +388,7 @@ static int refresh(struct cli *cli)
     return rc;
 }
 
-int online_open(struct cli *cli)
+static int open_within(struct cli *cli, int timeout_ms)
 {
     int rc = cli_open(cli);
     if (rc)
@@ -400,12 +402,18 @@ int online_open(struct cli *cli)
                    : cli_fail(cli, RAUM_ENOT_CONFIGURED, "%s",
                               tr("needs a server: raum register or raum login first"));
     }
+    cli->remote->timeout_ms = timeout_ms;
     return refresh(cli);
+}
+
+int online_open(struct cli *cli)
+{
+    return open_within(cli, OPEN_MS);
 }
 
 bool online_try(struct cli *cli)
 {
-    int rc = online_open(cli);
+    int rc = open_within(cli, TRY_MS);
     if (rc && rc != RAUM_ENOT_CONFIGURED)
         cli_note(cli, "%s", cli->error.text);
     err_clear(&cli->error);

@@ -16,7 +16,7 @@
 #define DRAIN_BYTES_A_MS 16 /* the slowest reader that is waited for */
 #define LOG_PATH_MAX 256
 #define LOG_PART_MAX 20
-#define SLOW_NICE 10
+#define SLOW_NICE 5
 #define BUSY "{\"error\":{\"code\":\"BUSY\",\"message\":\"too much to do; try again\"}}"
 #define NO_ANSWER "{\"error\":{\"code\":\"INTERNAL\",\"message\":\"no answer\"}}"
 

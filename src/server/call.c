@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-#include <time.h>
 
 #define MESSAGE_MAX 1024
+#define DAY_MS INT64_C(86400000)
 
 /* ---- answers */
 
@@ -185,19 +185,44 @@ int64_t call_now(const struct call *c)
     return c->server->env->now_ms(c->server->env->ctx);
 }
 
+static char *put_digits(char *out, int64_t value, int count)
+{
+    for (int i = count - 1; i >= 0; i--, value /= 10)
+        out[i] = (char)('0' + value % 10);
+    return out + count;
+}
+
+/* Ten of these stand in every answer about a session: without the C library's care for calendars.
+ * Days since 1970 to year, month, day by the well-known arithmetic over 400 years of 146,097. */
 void call_put_time(struct json_writer *w, int64_t ms)
 {
-    char text[64];
-    int64_t part = ms % 1000 < 0 ? ms % 1000 + 1000 : ms % 1000;
-    time_t seconds = (time_t)((ms - part) / 1000);
-    struct tm tm;
-    if (!gmtime_r(&seconds, &tm)) {
+    char text[32], *p = text;
+    int64_t days = ms / DAY_MS - (ms % DAY_MS < 0), rest = ms - days * DAY_MS;
+    int64_t shifted = days + 719468; /* since the first of March of the year 0 */
+    int64_t era = (shifted < 0 ? shifted - 146096 : shifted) / 146097;
+    int64_t doe = shifted - era * 146097;
+    int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    int64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+    int64_t month = mp < 10 ? mp + 3 : mp - 9, year = yoe + era * 400 + (month <= 2);
+    if (year < 0 || year > 9999) {
         json_put_null(w);
         return;
     }
-    snprintf(text, sizeof text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-             tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)part);
-    json_put_str(w, text);
+    p = put_digits(p, year, 4);
+    *p++ = '-';
+    p = put_digits(p, month, 2);
+    *p++ = '-';
+    p = put_digits(p, doy - (153 * mp + 2) / 5 + 1, 2);
+    *p++ = 'T';
+    p = put_digits(p, rest / 3600000, 2);
+    *p++ = ':';
+    p = put_digits(p, rest / 60000 % 60, 2);
+    *p++ = ':';
+    p = put_digits(p, rest / 1000 % 60, 2);
+    *p++ = '.';
+    p = put_digits(p, rest % 1000, 3);
+    *p++ = 'Z';
+    json_put_text(w, text, (size_t)(p - text));
 }
 
 /* The last of a list "a, b, c": what the nearest proxy wrote; those before it anybody may claim. */

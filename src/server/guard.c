@@ -213,21 +213,22 @@ int guard_finish(struct call *c)
 {
     struct http_request *q = c->http;
     const char *origin = cors_origin(c);
+    bool data = is_data(q->path);
     int rc = add_new(q, "X-Content-Type-Options", "nosniff");
-    if (rc == 0)
+    if (rc == 0 && !data)
         rc = add_new(q, "Referrer-Policy", "same-origin");
-    if (rc == 0)
+    if (rc == 0 && !data) /* for browsers that do not read the policy */
         rc = add_new(q, "X-Frame-Options", "DENY");
     if (rc == 0)
         rc = add_new(q, "Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'");
     if (rc == 0 && c->server->secure)
         rc = add_new(q, "Strict-Transport-Security", "max-age=31536000");
-    if (rc == 0 && is_data(q->path))
+    if (rc == 0 && data)
         rc = add_new(q, "Vary", "Origin");
-    if (rc == 0 && origin && is_data(q->path)) {
+    if (rc == 0 && origin && data) {
         rc = http_add(q, "Access-Control-Allow-Origin", origin);
         if (rc == 0)
             rc = http_add(q, "Access-Control-Allow-Credentials", "true");
     }
-    return rc ? rc : expose(c, origin && is_data(q->path));
+    return rc ? rc : expose(c, origin && data);
 }

@@ -239,4 +239,19 @@ is 0 --data safe2 login "$url" safe@example.org --recovery-code "$code"
 is 0 --data safe2 key status --json
 same 0 "$(json 'scalar grep { !$_->{here} } @$v')" 'its keys'
 close_house home
+
+# ---- a house with a certificate of its own
+
+port=
+is 0 --data tls serve certificate localhost 127.0.0.1
+house tls --tls-cert tls/server/tls/server.pem --tls-key tls/server/tls/server.key
+authority=tls/server/tls/authority.pem
+is 5 --data safe3 register "$url" safe@example.org; says '(UNREACHABLE)'
+is 3 --data safe3 register "$url" safe@example.org --ca nowhere; says nowhere
+is 0 --data safe3 register "$url" safe@example.org --ca $authority
+is 0 --data safe3 space create Family --type family --json; valid
+same 1 "$(json '$v->{offline} ? 0 : 1')" 'made over TLS'
+RAUM_CA=$authority is 0 --data safe4 login "$url" safe@example.org
+is 0 --data safe4 space list; says family
+close_house tls
 finish

@@ -25,11 +25,14 @@ run_document() { # run_document PATH NAME
         echo "at=; trap '[ \$? = 0 ] || echo \"stopped in the block at \$at\"' EXIT"
         blocks "$1" "$2"
     } >"$scratch/script"
-    if (cd "$room" && RAUM_DATA=$room/data PATH=$room/bin:$PATH sh -eu "$scratch/script") \
-        >"$scratch/log" 2>&1; then
-        return 0
-    fi
-    return 1
+    # In a process group of its own, which `timeout` makes: a server that a block began and the
+    # rest did not come to stop ends with its document.
+    (cd "$room" && RAUM_DATA=$room/data PATH=$room/bin:$PATH exec timeout 200 sh -eu \
+        "$scratch/script") >"$scratch/log" 2>&1 &
+    local pid=$! status=0
+    wait $pid || status=$?
+    kill -TERM -- -$pid 2>/dev/null
+    return $status
 }
 
 for path in "$RAUM_SOURCE"/README.md "$RAUM_SOURCE"/HACKING.md "$RAUM_SOURCE"/docs/*.md; do
@@ -48,6 +51,15 @@ run_document "$scratch/good.md" good.md || { failed=$((failed + 1)); echo 'FAIL:
 if run_document "$scratch/bad.md" bad.md || ! grep -q 'block at bad.md:5' "$scratch/log"; then
     failed=$((failed + 1))
     echo 'FAIL: a document that lies was believed'
+fi
+# What a document leaves running ends with it.
+printf '```sh\nsleep 300 &\necho $! >../left\nfalse\n```\n' >"$scratch/left.md"
+run_document "$scratch/left.md" left.md || true
+sleep 0.2
+# (Dead, and perhaps not yet collected by whoever is the first process here.)
+if [ -n "$(ps -o stat= -p "$(cat "$scratch/left")" | grep -v '^Z')" ]; then
+    failed=$((failed + 1))
+    echo 'FAIL: something of a document still runs'
 fi
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -7,20 +7,14 @@ cd "$(dirname "$0")"
 node=$(./node_ready) || exit 77
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-passed=0 failed=0
+mkdir "$scratch/logs"
+count=0
 
-run() { # run WHAT COMMAND…
-    local what=$1 log=$scratch/log last
-    shift
-    echo "== $what"
-    "$@" >"$log" 2>&1 </dev/null || true
-    last=$(tail -n 1 "$log")
-    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
-        passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
-    else
-        failed=$((failed + 1))
-    fi
-    cat "$log"
+run() { # run WHAT COMMAND…: its output into a log of its own
+    local log
+    log=$scratch/logs/$1$((++count))
+    echo "== $2" >"$log"
+    "${@:3}" >>"$log" 2>&1 </dev/null || true
 }
 
 against() { "$node" --no-warnings run.mjs "$@"; }
@@ -34,21 +28,38 @@ certificate() {
         -keyout "$scratch/key.pem" -out "$scratch/cert.pem" 2>/dev/null
 }
 
-run 'a real server is as golden.json says' against real
-run 'planted differences are noticed' against planted
-run 'raum, SQLite' against raum "${RAUM_ASAN:-$RAUM}"
-run 'raum, rate limits' against raum "$RAUM" --limits
 certificate
-export NODE_EXTRA_CA_CERTS=$scratch/cert.pem
 tls=(--tls-cert "$scratch/cert.pem" --tls-key "$scratch/key.pem")
-run 'a real server over TLS' against real "${tls[@]}"
-run 'raum, TLS' against raum "$RAUM" "${tls[@]}"
-unset NODE_EXTRA_CA_CERTS
 postgres=../server/postgres
-if $postgres run true; then
-    run 'raum, PostgreSQL' $postgres run bash -c on_postgres
-else
-    echo 'no PostgreSQL: skipped'
-fi
+
+# Two at a time, as most machines have two cores.
+real_ones() {
+    run a 'a real server is as golden.json says' against real
+    NODE_EXTRA_CA_CERTS=$scratch/cert.pem run a 'a real server over TLS' against real "${tls[@]}"
+    run a 'raum, rate limits' against raum "$RAUM" --limits
+}
+ours() {
+    run b 'planted differences are noticed' against planted
+    run b 'raum, SQLite' against raum "${RAUM_ASAN:-$RAUM}"
+    NODE_EXTRA_CA_CERTS=$scratch/cert.pem run b 'raum, TLS' against raum "$RAUM" "${tls[@]}"
+    if $postgres run true; then
+        run b 'raum, PostgreSQL' $postgres run bash -c on_postgres
+    else
+        echo 'no PostgreSQL: skipped'
+    fi
+}
+real_ones &
+ours
+wait
+
+passed=0 failed=0
+for log in "$scratch"/logs/*; do
+    cat "$log"
+    if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+        passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
+    else
+        failed=$((failed + 1))
+    fi
+done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

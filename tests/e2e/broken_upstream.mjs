@@ -2,6 +2,7 @@
 // let in, nobody becomes nobody, raum stays up, and it says so in time.
 //   node broken_upstream.mjs PROGRAM
 import http from 'node:http';
+import net from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startRaum } from './servers.mjs';
 
@@ -140,6 +141,32 @@ async function connections() {
   check('and it comes back', (await ask()).status === 200);
 }
 
+/** An answer is remembered by what was asked with, all of it. */
+async function identities() {
+  answers = { ...well, 'get-session': (response, request) =>
+    json(/real/.test(request.headers.cookie ?? '') ? { session, user } : 'null')(response) };
+  const two = await new Promise((resolve, reject) => {
+    const { hostname, port } = new URL(raum.base);
+    const socket = net.connect(Number(port), hostname, () => socket.write(
+      `GET /api/v1/spaces HTTP/1.1\r\nHost: ${hostname}:${port}\r\nConnection: close\r\n` +
+      'Cookie: a.session_token=junk\r\nCookie: a.session_token=real\r\n\r\n'));
+    let text = '';
+    socket.on('data', (part) => { text += part; });
+    socket.on('error', reject);
+    socket.on('close', () => resolve(Number(text.split(' ')[1])));
+  });
+  const junk = await fetch(`${raum.base}/api/v1/spaces`,
+    { headers: { cookie: 'a.session_token=junk' } });
+  check('a second cookie header lends no session', two !== 200 && junk.status === 401,
+    [two, junk.status]);
+  // More than are kept: each is asked for, memory stays, and those with a session stay.
+  const real = { headers: { cookie: 'a.session_token=real' } };
+  check('real', (await fetch(`${raum.base}/api/v1/spaces`, real)).status === 200);
+  for (let i = 0; i < 1500; i += 50)
+    await Promise.all(Array.from({ length: 50 }, () => ask()));
+  check('raum is well after many', (await fetch(`${raum.base}/api/v1/spaces`, real)).status === 200);
+}
+
 async function passing() {
   answers = { '*': (r, request) => {
     r.setHeader('set-cookie', ['a=1; Path=/', 'b=2; Path=/']);
@@ -172,6 +199,7 @@ try {
   await sessions();
   await organizations();
   await connections();
+  await identities();
   await passing();
   check('raum is well', (await fetch(`${raum.base}/health`)).status === 200);
 } catch (error) {

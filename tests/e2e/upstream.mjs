@@ -51,18 +51,19 @@ async function own(person, method, path, { bearer, body, type, json } = {}) {
 const spaces = async (person, options) => (await own(person, 'GET', '/api/v1/spaces', options));
 const slugs = (answer) => (answer.json?.spaces ?? []).map((s) => s.slug);
 
-/** Asks again and again until it is so; how long it took. The cache is hot meanwhile. */
+/** Asks again and again until it is so. What counts is when the last request began that was still
+ * answered as before: a slow machine answers late. The cache is hot all the while. */
 async function until(what, probe) {
   const start = Date.now();
-  while (Date.now() - start < worst + 3000) {
-    if (await probe()) {
-      const took = Date.now() - start;
-      check(what, took <= worst, `${took} ms`, true);
-      return;
-    }
+  let last = 0;
+  for (;;) {
+    const began = Date.now() - start;
+    if (await probe()) break;
+    last = began;
+    if (last > 4 * worst) break;
     await sleep(50);
   }
-  check(what, false, 'never');
+  check(what, last <= worst, `${last} ms`, true);
 }
 
 async function signIns(anna, ben, annaThere, benThere) {

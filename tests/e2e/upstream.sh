@@ -1,26 +1,31 @@
 #!/usr/bin/env bash
 # upstream: `raum serve --auth` before a real Better Auth server: all exchanges go through it as if
 # it were not there; memberships and sessions ended there are refused here in time; the account's
-# picture arrives there; one that is not well lets nobody in. Last line: `N passed, N failed`.
+# picture arrives there (G-T11); one that is not well lets nobody in. Last line:
+# `N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")"
 node=$(./node_ready) || exit 77
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+# Side by side: two of them mostly wait.
+for what in 'run.mjs raum' upstream.mjs broken_upstream.mjs; do
+    read -r -a words <<<"$what"
+    more=()
+    if [ "${words[0]}" = run.mjs ]; then more=(--auth); fi
+    "$node" --no-warnings "${words[@]}" "${RAUM_ASAN:-$RAUM}" "${more[@]}" \
+        >"$scratch/${words[0]}" 2>&1 </dev/null &
+done
+wait
 passed=0 failed=0
-run() {
-    local last
-    "$node" --no-warnings "$@" >"$log" 2>&1 </dev/null || true
+for log in "$scratch"/*; do
+    echo "== ${log##*/}"
     cat "$log"
-    last=$(tail -n 1 "$log")
-    if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
+    if [[ $(tail -n 1 "$log") =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed ]]; then
         passed=$((passed + BASH_REMATCH[1])) failed=$((failed + BASH_REMATCH[2]))
     else
         failed=$((failed + 1))
     fi
-}
-run run.mjs raum "${RAUM_ASAN:-$RAUM}" --auth
-run upstream.mjs "${RAUM_ASAN:-$RAUM}"
-run broken_upstream.mjs "${RAUM_ASAN:-$RAUM}"
+done
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

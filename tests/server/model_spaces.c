@@ -478,7 +478,7 @@ static int run(uint64_t seed)
     KIT_OK(&m.h.kit, sql_end(m.h.kit.sql, 0, &m.h.kit.error));
     m.s[0].fillers = FILLERS;
     int n = 1;
-    for (; n <= OPS && !m.found[0]; n++) {
+    for (; n <= (kit_is_postgres() ? OPS / 2 : OPS) && !m.found[0]; n++) {
         step();
         if (!m.found[0])
             compare();

@@ -5,6 +5,7 @@
 #include "server/limiter.h"
 
 #include <strings.h>
+#include <time.h>
 
 static struct desk desk;
 
@@ -177,10 +178,11 @@ static void test_security_headers(void **state)
         const struct ask a = {.target = paths[i]};
         struct reply r;
         header_is(&a, "X-Content-Type-Options", "nosniff");
-        header_is(&a, "X-Frame-Options", "DENY");
+        bool data = strncmp(paths[i], "/api/", 5) == 0;
+        header_is(&a, "X-Frame-Options", data ? NULL : "DENY");
         header_is(&a, "Strict-Transport-Security", NULL);
         ask(&a, &r);
-        assert_non_null(desk_header(&r, "Referrer-Policy"));
+        assert_true(data || desk_header(&r, "Referrer-Policy"));
         assert_non_null(strstr(desk_header(&r, "Content-Security-Policy"), "frame-ancestors"));
         desk_done(&r);
     }
@@ -482,24 +484,34 @@ static void test_emails(void **state)
     arena_release(&a);
 }
 
+/* Against the C library, over ten thousand years. */
 static void test_time(void **state)
 {
     (void)state;
     struct buf out;
     struct json_writer w;
-    static const struct {
-        int64_t ms;
-        const char *text;
-    } cases[] = {{0, "\"1970-01-01T00:00:00.000Z\""},
-                 {1795409858073, "\"2026-11-23T04:57:38.073Z\""},
-                 {-1, "\"1969-12-31T23:59:59.999Z\""}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        buf_init(&out, 1000);
+    int64_t ms = -62167219200000;
+    buf_init(&out, 1000);
+    while (ms < 253402300800000) {
+        char wanted[64];
+        int64_t part = ((ms % 1000) + 1000) % 1000;
+        time_t seconds = (time_t)((ms - part) / 1000);
+        struct tm tm;
+        assert_non_null(gmtime_r(&seconds, &tm));
+        snprintf(wanted, sizeof wanted, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"",
+                 tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                 (int)part);
+        buf_reset(&out);
         json_begin(&w, &out);
-        call_put_time(&w, cases[i].ms);
-        assert_string_equal(buf_text(&out), cases[i].text);
-        buf_release(&out);
+        call_put_time(&w, ms);
+        assert_string_equal(buf_text(&out), wanted);
+        ms += 12345678901 - 77;
     }
+    buf_reset(&out);
+    json_begin(&w, &out);
+    call_put_time(&w, INT64_MAX);
+    assert_string_equal(buf_text(&out), "null");
+    buf_release(&out);
 }
 
 /* ---- the description */

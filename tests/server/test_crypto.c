@@ -331,8 +331,7 @@ static void test_token_heads(void **state)
                                "",
                                "null",
                                "{",
-                               "{\"alg\":\"EdDSA\",\"kid\":\"k1\"} "
-                               "x"};
+                               "{\"alg\":\"EdDSA\",\"kid\":\"k1\"} x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         signed_with_head(bad[i], RAUM_ENOT_ALLOWED);
     assert_int_equal(check_token("", "k1"), RAUM_ENOT_ALLOWED);

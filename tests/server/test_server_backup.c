@@ -286,7 +286,7 @@ static void test_nothing_to_back_up(void **state)
 
 static void spoil(const char *path, off_t at, unsigned char bits)
 {
-    unsigned char c;
+    unsigned char c = 0;
     int fd = open(path, O_RDWR);
     assert_true(fd >= 0 && pread(fd, &c, 1, at) == 1);
     c ^= bits;

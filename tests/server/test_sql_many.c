@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -332,6 +333,35 @@ static void test_migrations_at_once(void **state)
     kit_close(&empty);
 }
 
+/* The same from several processes: a host's command beside the server. */
+static void test_opened_by_processes(void **state)
+{
+    (void)state;
+    pid_t children[4];
+    struct kit empty;
+    for (int round = 0; round < 5; round++) {
+        kit_make(&empty);
+        for (int i = 0; i < 4; i++) {
+            children[i] = fork();
+            assert_true(children[i] >= 0);
+            if (children[i] == 0) {
+                struct sql *c = NULL;
+                int result = sql_open(&c, empty.url, raum_env_native(), NULL);
+                if (result == 0)
+                    result = sql_migrate(c, NULL);
+                sql_close(c);
+                _exit(result == 0 ? 0 : 1);
+            }
+        }
+        for (int i = 0; i < 4; i++) {
+            int status;
+            waitpid(children[i], &status, 0);
+            assert_int_equal(status, 0);
+        }
+        kit_close(&empty);
+    }
+}
+
 /* ---- durability */
 
 static void write_until_killed(int fd)
@@ -420,6 +450,47 @@ static void test_file(void **state)
     assert_int_equal(sql_open(&c, k.folder, raum_env_native(), e) < 0, 1);
     assert_int_equal(stat(path, &s), 0);
     assert_int_equal(s.st_size, 500 * 33);
+}
+
+static int fill(int64_t *made)
+{
+    char id[16];
+    int result = sql_begin(k.sql, e);
+    for (int i = 0; result == 0 && i < 40; i++) {
+        snprintf(id, sizeof id, "fill%lld", (long long)*made * 100 + i);
+        result = sql_run(k.sql, e, "INSERT INTO things (id, n) VALUES (?1 || ?2, 1)", "st", id,
+                         (char[4096]){[0 ... 4095] = 'x'}, (size_t)4096);
+    }
+    result = sql_end(k.sql, result, e);
+    *made += result == 0;
+    return result;
+}
+
+/* G-O2: no room left: the transaction that found none is gone whole, and is told so; the others
+ * stand, reads go on, and with room again so do writes. */
+static void test_full(void **state)
+{
+    (void)state;
+    struct rlimit before, small;
+    int64_t made = 0;
+    int result = 0;
+    if (kit_is_postgres())
+        skip();
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    small = before;
+    small.rlim_cur = (rlim_t)2 << 20;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    while (result == 0 && made < 100)
+        result = fill(&made);
+    int again = fill(&made);
+    int64_t seen = sum();
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_true(result == RAUM_EFULL || result == RAUM_EIO);
+    assert_true(again < 0 && made > 0);
+    assert_int_equal(seen, made * 40);
+    OK(fill(&made));
+    assert_int_equal(sum(), made * 40);
 }
 
 /* G-O2: another program's database gets none of our tables. */
@@ -576,8 +647,10 @@ int main(void)
         TEST(test_deadlock),
         TEST(test_gate_is_fair),
         TEST(test_migrations_at_once),
+        TEST(test_opened_by_processes),
         TEST(test_kill),
         TEST(test_file),
+        TEST(test_full),
         TEST(test_strangers_file),
         TEST(test_addresses),
         TEST(test_lost_connection),

@@ -56,13 +56,9 @@ static void pool_leave(void)
  * wiping; NULL: not UTF-8, or no memory. */
 static char *normal_of(const char *password)
 {
-    utf8proc_uint8_t *out = NULL;
     if (!utf8_valid(password, strlen(password)))
         return NULL;
-    utf8proc_ssize_t len =
-        utf8proc_map((const utf8proc_uint8_t *)password, 0, &out,
-                     UTF8PROC_NULLTERM | UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT);
-    return len < 0 ? NULL : (char *)out;
+    return (char *)utf8proc_NFKC((const utf8proc_uint8_t *)password);
 }
 
 static void forget(char *normal)

@@ -159,12 +159,19 @@ static int payload(struct call *c, struct buf *out, int64_t iat)
     return buf_error(out, &c->error);
 }
 
-/* What a token says but for its times: another name or picture is another token. */
+/* Of all that a token says but its times: another name or picture is another token. No text holds
+ * a NUL, so that these end where they end. */
 static int payload_hash(struct call *c, unsigned char out[32])
 {
+    const struct session *s = c->session;
+    const char *const texts[] = {s->account, s->email, s->name, s->image ? s->image : "\n"};
+    const int64_t numbers[] = {s->account_created, s->account_updated, s->email_verified};
     struct buf b;
     buf_init(&b, PAYLOAD_MAX);
-    int rc = payload(c, &b, 0);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        buf_add(&b, texts[i], strlen(texts[i]) + 1);
+    buf_add(&b, numbers, sizeof numbers);
+    int rc = buf_error(&b, &c->error);
     if (rc == 0)
         c->server->env->hash(c->server->env->ctx, out, 32, b.data, b.len, NULL);
     buf_release(&b);

@@ -151,7 +151,14 @@ static void drop(struct upstream *u, struct slot *s)
     *s = (struct slot){.state = SLOT_EMPTY};
 }
 
-/* An empty slot, or the one that was used longest ago; NULL when all are being loaded. */
+/* Is `a` rather to go than `b`? What was nobody goes first: it costs nothing to send such. */
+static bool goes_before(const struct slot *a, const struct slot *b)
+{
+    bool nobody_a = !a->text, nobody_b = !b->text;
+    return nobody_a != nobody_b ? nobody_a : a->used < b->used;
+}
+
+/* An empty slot, or the one that goes first; NULL when all are being loaded. */
 static struct slot *claim(struct upstream *u, const unsigned char key[KEY])
 {
     struct slot *best = NULL;
@@ -161,7 +168,7 @@ static struct slot *claim(struct upstream *u, const unsigned char key[KEY])
             best = s;
             break;
         }
-        if (s->state == SLOT_READY && (!best || s->used < best->used))
+        if (s->state == SLOT_READY && (!best || goes_before(s, best)))
             best = s;
     }
     if (!best)

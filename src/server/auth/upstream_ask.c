@@ -70,13 +70,6 @@ static bool one_of(const char *name, const char *const *list)
     return false;
 }
 
-/* Who asks, and nothing else of what he sent. */
-static bool is_identity(const char *name)
-{
-    static const char *const list[] = {"cookie", "authorization", "user-agent", NULL};
-    return one_of(name, list);
-}
-
 /* What belongs to one connection, and what we say ourselves. */
 static bool is_ours(const char *name)
 {
@@ -107,16 +100,35 @@ static int add(struct call *c, const char **list, int *count, const char *name, 
     return list[(*count)++] ? 0 : err_set(&c->error, RAUM_ENOMEM, NULL);
 }
 
-static int make_headers(struct call *c, const struct ask *q, const char **list)
+/* Who asks, and nothing else of what he sent: the first of each, which is what an answer is
+ * remembered by. */
+static int add_identity(struct call *c, const char **list, int *count)
 {
-    int count = 0, rc = 0;
+    static const char *const names[] = {"Cookie", "Authorization", "User-Agent", NULL};
+    int rc = 0;
+    for (int i = 0; rc == 0 && names[i]; i++) {
+        const char *value = http_header(c->http, names[i]);
+        if (value)
+            rc = add(c, list, count, names[i], value);
+    }
+    return rc ? rc : add(c, list, count, "Origin", c->server->origin);
+}
+
+static int add_whole(struct call *c, const char **list, int *count)
+{
+    int rc = 0;
     for (int i = 0; rc == 0 && i < c->http->header_count; i++) {
         const struct http_header *h = &c->http->headers[i];
-        if (q->whole ? !is_ours(h->name) : is_identity(h->name))
-            rc = add(c, list, &count, h->name, h->value);
+        if (!is_ours(h->name))
+            rc = add(c, list, count, h->name, h->value);
     }
-    if (rc == 0 && !q->whole)
-        rc = add(c, list, &count, "Origin", c->server->origin);
+    return rc;
+}
+
+static int make_headers(struct call *c, const struct ask *q, const char **list)
+{
+    int count = 0;
+    int rc = q->whole ? add_whole(c, list, &count) : add_identity(c, list, &count);
     if (rc == 0)
         rc = add(c, list, &count, "X-Forwarded-For", call_address(c));
     if (rc == 0)

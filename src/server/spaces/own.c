@@ -13,8 +13,7 @@
 
 /* /api/v1/spaces: what Raum's own clients ask beside Better Auth's endpoints. */
 
-#define TRIES 3        /* of a slug that another transaction takes in between */
-#define TRIES_THERE 20 /* of slugs at a foreign auth server */
+#define TRIES 3 /* of a slug that another transaction takes in between */
 
 static int list_spaces(struct call *c);
 static int make_space(struct call *c);
@@ -151,114 +150,124 @@ static int known(struct call *c, struct sql_rows *rows, int rc, struct space *s)
     return rc == RAUM_END ? not_found(c) : rc; /* made once, gone since: not made again */
 }
 
-static int make_new(struct call *c, struct offline *o)
+/* What the slug is made of: the device's own, if it is one, else the name. */
+static void slug_base(const struct offline *o, char base[SLUG_SIZE])
 {
-    char base[SLUG_SIZE], slug[SLUG_SIZE];
-    struct member owner;
-    int rc = space_room_for(c);
-    if (rc != 0)
-        return rc;
     if (o->slug && slug_valid(o->slug, strlen(o->slug)))
         memcpy(base, o->slug, strlen(o->slug) + 1);
     else
         slug_from(o->name, strlen(o->name), base);
     if (!base[0])
         memcpy(base, "space", sizeof "space");
+}
+
+/* Fills the space in, but for its id. */
+static int begin_new(struct call *c, struct offline *o, const char *base)
+{
+    char slug[SLUG_SIZE];
     struct json_value none = {0};
     o->made = (struct space){.name = o->name, .type = o->type};
     o->made.metadata = space_metadata(c, none, o->type);
-    rc = o->made.metadata ? RAUM_EEXISTS : err_set(&c->error, RAUM_ENOMEM, NULL);
+    int rc = space_choose_slug(c->sql, c->server->env, base, slug, &c->error);
+    o->made.slug = arena_str(c->arena, slug);
+    bool whole = o->made.metadata && o->made.slug;
+    return rc == 0 && !whole ? err_set(&c->error, RAUM_ENOMEM, NULL) : rc;
+}
+
+static int keep_local(struct call *c, const struct offline *o)
+{
+    return sql_run(c->sql, &c->error,
+                   "INSERT INTO local_spaces (account, local_id, space) VALUES (?1, ?2, ?3)"
+                   " ON CONFLICT (account, local_id) DO NOTHING",
+                   "sss", c->session->account, o->local_id, o->made.id);
+}
+
+static int make_new(struct call *c, struct offline *o)
+{
+    char base[SLUG_SIZE];
+    struct member owner;
+    int rc = space_room_for(c);
+    if (rc != 0)
+        return rc;
+    slug_base(o, base);
+    rc = RAUM_EEXISTS;
     for (int i = 0; rc == RAUM_EEXISTS && i < TRIES; i++) {
-        rc = space_choose_slug(c->sql, c->server->env, base, slug, &c->error);
-        o->made.slug = rc == 0 ? arena_str(c->arena, slug) : NULL;
+        rc = begin_new(c, o, base);
         if (rc == 0)
-            rc = o->made.slug ? space_make(c, &o->made, &owner)
-                              : err_set(&c->error, RAUM_ENOMEM, NULL);
+            rc = space_make(c, &o->made, &owner);
     }
     if (rc == 0)
-        rc = sql_run(c->sql, &c->error,
-                     "INSERT INTO local_spaces (account, local_id, space) VALUES (?1, ?2, ?3)",
-                     "sss", c->session->account, o->local_id, o->made.id);
+        rc = keep_local(c, o);
     o->created = rc == 0;
     return rc;
+}
+
+/* What this local id became: 0, RAUM_END, ANSWERED or negative. */
+static int find_made(struct call *c, struct offline *o)
+{
+    struct sql_rows *rows;
+    int rc = sql_one(c->sql, &rows, &c->error,
+                     "SELECT space FROM local_spaces WHERE account = ?1 AND local_id = ?2", "ss",
+                     c->session->account, o->local_id);
+    return known(c, rows, rc, &o->made);
 }
 
 /* Under the account's lock, so that a device that asks twice at once gets one space. */
 static int make_locked(struct call *c, void *arg)
 {
     struct offline *o = arg;
-    struct sql_rows *rows;
-    int rc = sql_one(c->sql, &rows, &c->error,
-                     "SELECT space FROM local_spaces WHERE account = ?1 AND local_id = ?2", "ss",
-                     c->session->account, o->local_id);
-    rc = known(c, rows, rc, &o->made);
+    int rc = find_made(c, o);
     if (rc == RAUM_END)
         rc = make_new(c, o);
     return rc == 0 ? send_made(c, &o->made, o->created, o->slug) : rc;
 }
 
-/* ---- the same with a foreign auth server: it makes the space, our rows follow it ---- */
-
-static int remember(struct call *c, const struct offline *o)
+/* Keeps what the foreign server made; its row may have come here already. */
+static int keep_delegated(struct call *c, void *arg)
 {
-    return sql_run(c->sql, &c->error,
-                   "INSERT INTO local_spaces (account, local_id, space) VALUES (?1, ?2, ?3)"
-                   " ON CONFLICT DO NOTHING",
-                   "sss", c->session->account, o->local_id, o->made.id);
+    struct offline *o = arg;
+    struct space there;
+    struct member owner = {.account = c->session->account, .role = ROLE_OWNER};
+    char id[SPACE_ID];
+    int rc = space_find_any(c->sql, c->arena, o->made.id, &there, &c->error);
+    if (rc == RAUM_END) {
+        space_new_id(c->server->env, id);
+        owner.id = id;
+        owner.created = o->made.created = call_now(c);
+        rc = space_insert(c->sql, &o->made, &owner, &c->error);
+    }
+    return rc == 0 ? keep_local(c, o) : rc;
 }
 
-/* Made before, and perhaps we ended before we could note it: then its metadata says so. */
-static int find_there(struct call *c, struct offline *o)
+/* With --auth: the foreign server makes the space, outside of any transaction of ours. What it made
+ * when we could not keep its answer is found again by the local id in its metadata. */
+static int make_delegated(struct call *c, struct offline *o)
 {
+    char base[SLUG_SIZE], next[SLUG_SIZE];
     struct sql_rows *rows;
-    const char *mark = arena_printf(c->arena, "%%\"localId\":\"%s\"%%", o->local_id);
-    if (!mark)
-        return err_set(&c->error, RAUM_ENOMEM, NULL);
-    int rc =
-        sql_one(c->sql, &rows, &c->error,
-                "SELECT space FROM local_spaces WHERE account = ?1 AND local_id = ?2"
-                " UNION ALL SELECT s.id AS space FROM spaces s JOIN members m ON m.space = s.id"
-                " WHERE m.account = ?1 AND s.metadata LIKE ?3 LIMIT 1",
-                "sss", c->session->account, o->local_id, mark);
-    return known(c, rows, rc, &o->made);
-}
-
-static int make_new_there(struct call *c, struct offline *o)
-{
-    char base[SLUG_SIZE];
-    const char *slug, *id = NULL;
-    struct member m;
-    if (o->slug && slug_valid(o->slug, strlen(o->slug)))
-        memcpy(base, o->slug, strlen(o->slug) + 1);
-    else
-        slug_from(o->name, strlen(o->name), base);
-    slug = base[0] ? base : "space";
-    int rc = RAUM_EEXISTS;
-    for (int i = 2; rc == RAUM_EEXISTS && i < 2 + TRIES_THERE; i++) {
-        rc = upstream_make_space(c, o->name, slug, o->type, o->local_id, &id);
-        slug = arena_printf(c->arena, "%.*s-%d", SLUG_MADE_MAX, base[0] ? base : "space", i);
-        if (!slug)
-            return err_set(&c->error, RAUM_ENOMEM, NULL);
+    int rc = find_made(c, o);
+    if (rc == RAUM_END) {
+        rc = sql_one(c->sql, &rows, &c->error,
+                     "SELECT s.id AS space FROM members m JOIN spaces s ON s.id = m.space"
+                     " WHERE m.account = ?1 AND s.metadata LIKE '%\"' || ?2 || '\"%'",
+                     "ss", c->session->account, o->local_id);
+        rc = known(c, rows, rc, &o->made);
+    }
+    if (rc == RAUM_END) {
+        slug_base(o, base);
+        rc = RAUM_EEXISTS;
+        for (int i = 0; rc == RAUM_EEXISTS && i < TRIES; i++) {
+            rc = begin_new(c, o, base);
+            if (rc == 0)
+                rc = upstream_make_space(c, o->name, o->made.slug, o->type, o->local_id,
+                                         &o->made.id);
+            slug_random(next, base, c->server->env);
+            memcpy(base, next, sizeof base);
+        }
+        o->created = rc == 0;
     }
     if (rc == 0)
-        rc = upstream_session(c); /* brings its row */
-    if (rc == 0 && !c->session)
-        rc = err_set(&c->error, RAUM_ENOT_ALLOWED, NULL);
-    if (rc == 0)
-        rc = space_mine(c, id, &o->made, &m);
-    o->created = rc == 0;
-    return rc == RAUM_END ? err_set(&c->error, RAUM_EUNREACHABLE, NULL) : rc;
-}
-
-static int make_there(struct call *c, struct offline *o)
-{
-    upstream_making(c->server->upstream, true);
-    int rc = find_there(c, o);
-    if (rc == RAUM_END)
-        rc = make_new_there(c, o);
-    if (rc == 0)
-        rc = remember(c, o);
-    upstream_making(c->server->upstream, false);
+        rc = answer_locked(c, "account", c->session->account, keep_delegated, o);
     return rc == 0 ? send_made(c, &o->made, o->created, o->slug) : rc;
 }
 
@@ -310,12 +319,15 @@ static int make_space(struct call *c)
 {
     struct offline o = {0};
     int rc = check_offline(c, &o);
-    if (rc == 0 && !o.name)
+    if (rc == 0 && !o.name) {
         rc = personal(c, &o);
-    else if (rc == 0 && c->server->upstream)
-        rc = make_there(c, &o);
-    else if (rc == 0)
+    } else if (rc == 0 && c->server->upstream) {
+        upstream_making(c->server->upstream, true);
+        rc = make_delegated(c, &o);
+        upstream_making(c->server->upstream, false);
+    } else if (rc == 0) {
         rc = answer_locked(c, "account", c->session->account, make_locked, &o);
+    }
     return answer_done(rc);
 }
 

@@ -102,6 +102,14 @@ static int take_file(struct restoring *x, const char *name, const void *data, si
         return result;
     if (is_there(path))
         return damaged(x, "a file is in it twice");
+    if (strncmp(name, "tls/", 4) == 0) {
+        char tls[PATH_BYTES];
+        result = server_backup_path(tls, x->part, "tls", x->error);
+        if (result == 0)
+            result = x->env->folder_make(x->env->ctx, tls, 0700);
+        if (result < 0)
+            return err_at(x->error, "backup", result, "cannot make %s/tls", x->part);
+    }
     result = x->env->file_write(x->env->ctx, path, data, len, 0600);
     if (result < 0)
         return err_at(x->error, "backup", result, "cannot write %s", path);
@@ -351,13 +359,10 @@ static int refuse_existing(struct restoring *x)
 
 static int make_part(struct restoring *x)
 {
-    char tls[PATH_BYTES];
     int result = server_backup_path(x->part, x->data, PART, x->error);
     if (result == 0)
-        result = server_backup_path(tls, x->part, "tls", x->error);
-    if (result == 0)
         result = clear(x->part, x->env, x->error); /* left by one that was killed */
-    if (result == 0 && x->env->folder_make(x->env->ctx, tls, 0700) < 0)
+    if (result == 0 && x->env->folder_make(x->env->ctx, x->part, 0700) < 0)
         result = err_at(x->error, "backup", RAUM_EIO, "cannot make %s", x->part);
     return result;
 }

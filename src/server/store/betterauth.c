@@ -173,7 +173,7 @@ int betterauth_found(struct betterauth *x, const char *sql, const char *value, b
 
 static int take_user(struct betterauth *x, struct db_stmt *row, const char *id)
 {
-    const char *name, *email, *image;
+    const char *name = NULL, *email = NULL, *image = NULL;
     bool here;
     int result = betterauth_found(x,
                                   "SELECT 1 AS n FROM accounts WHERE id = ?1 UNION ALL"
@@ -207,7 +207,7 @@ static int take_user(struct betterauth *x, struct db_stmt *row, const char *id)
 
 static int take_password(struct betterauth *x, struct db_stmt *row, const char *id)
 {
-    const char *account, *hash;
+    const char *account = NULL, *hash = NULL;
     int result = betterauth_text(x, row, 1, &account);
     if (result == 0)
         result = betterauth_text(x, row, 2, &hash);

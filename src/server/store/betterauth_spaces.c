@@ -216,7 +216,7 @@ static int welcome(struct betterauth *x, const char *space, const char *account,
 
 static int take_member(struct betterauth *x, struct db_stmt *row, const char *id)
 {
-    const char *space, *account, *role;
+    const char *space = NULL, *account = NULL, *role = NULL;
     bool wanted;
     int result = betterauth_text(x, row, 1, &space);
     if (result == 0)
@@ -296,7 +296,8 @@ static int give_owner(struct betterauth *x, const char *space)
 static int take_invitation(struct betterauth *x, struct db_stmt *row, const char *id)
 {
     static const char *const known[] = {"pending", "accepted", "rejected", "canceled"};
-    const char *space, *email, *role, *status, *inviter, *as = "canceled";
+    const char *space = NULL, *email = NULL, *role = NULL, *status = NULL, *inviter = NULL;
+    const char *as = "canceled";
     int result = betterauth_text(x, row, 1, &space);
     if (result < 0 || !space || !betterauth_is_new(&x->spaces, space)) {
         x->report->orphans += result == 0 && !space;

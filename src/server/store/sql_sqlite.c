@@ -8,7 +8,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#define OPEN_PAUSE_MS 20
 
 struct lite {
     struct sql sql;
@@ -219,6 +222,22 @@ static int make_private(const char *path, struct raum_error *error)
     return 0;
 }
 
+/* To make a new file a WAL one, a connection must be alone with it, and SQLite does not wait for
+ * that: so it is tried again here while others are at the same. */
+static int open_alone(struct lite *l, const char *path, struct raum_error *error)
+{
+    const struct timespec pause = {.tv_nsec = OPEN_PAUSE_MS * 1000000L};
+    struct timespec from, now;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    for (;;) {
+        int result = db_open(&l->db, path, DB_CREATE, error);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (result != RAUM_EBUSY || (now.tv_sec - from.tv_sec) * 1000 > SQL_WAIT_MS)
+            return result;
+        nanosleep(&pause, NULL);
+    }
+}
+
 int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error)
 {
     struct lite *l = calloc(1, sizeof *l);
@@ -229,7 +248,7 @@ int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error
     if (result == 0)
         result = sql_gate_of(&l->gate, path, error);
     if (result == 0)
-        result = db_open(&l->db, path, DB_CREATE, error);
+        result = open_alone(l, path, error);
     if (result == 0)
         result = db_exec(l->db, "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024", error);
     if (result < 0) {
