@@ -5,7 +5,7 @@ PREFIX ?= /usr/local
 SOAK_SECONDS ?= 600
 export SOAK_SECONDS
 
-.PHONY: build run test bench soak asan man install setup tidy clean
+.PHONY: build run test bench soak sim asan man install setup tidy clean
 
 build: # the program, at build/raum
 	@scripts/build build
@@ -24,6 +24,10 @@ bench: build # the budgets of ARCHITECTURE §7 beside their raw limits
 soak: # the long versions: fuzzing, valgrind, many seeds and kills, clang-tidy
 	@scripts/setup --soak
 	@scripts/soak
+
+sim: # the simulation of sync: SEEDS=200 seeds from FIRST=1
+	@scripts/build build-soak
+	@build-soak/tests/sim/sim $(or $(FIRST),1) $(or $(SEEDS),200)
 
 asan: # the program and the tests under the address and undefined-behaviour sanitizers
 	@scripts/build build-asan

@@ -24,6 +24,20 @@ enum plant {
     /* Of the server; its own harness turns them on (tests/server/model_spaces.c). */
     PLANT_LAST_OWNER = 100, /* the last owner may go */
     PLANT_FULL_SPACE,       /* a full space takes more members */
+    /* of sync, found by the simulation */
+    PLANT_RELAY_ROLE = 200, /* whoever asks is a member */
+    PLANT_RELAY_PRIVATE,    /* private rows of others are sent */
+    PLANT_RELAY_RETRACT,    /* what turned private is not withdrawn */
+    PLANT_RELAY_SEQ,        /* an update keeps its place in the order of commits */
+    PLANT_RELAY_BEATEN,     /* what lost is not told what won */
+    PLANT_RELAY_EPOCH,      /* a restored server does not say that it is one */
+    PLANT_SYNC_ACK,         /* what was edited since it was sent counts as sent */
+    PLANT_SYNC_LOST,        /* no answer counts as a good one */
+    PLANT_SYNC_OFFER,       /* nothing is offered again to a restored server */
+    PLANT_SYNC_RESTAMP,     /* a clock that is ahead is told, and nothing follows */
+    PLANT_SYNC_PARK,        /* what was refused is forgotten */
+    PLANT_SYNC_WITHDRAW,    /* a withdrawal is not heard */
+    PLANTS_SYNC,
 };
 
 #ifdef RAUM_MODEL_PLANTS

@@ -1,5 +1,6 @@
 #include "sync/session.h"
 
+#include "base/plant.h"
 #include "engine/replica.h"
 #include "sync/incoming.h"
 #include "sync/outgoing.h"
@@ -172,7 +173,8 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
         const struct wire_result *of = &answer->results[i];
         if (of->index >= s->out.count)
             continue;
-        if (of->status != WIRE_REJECTED) {
+        bool forgotten = PLANT(SYNC_PARK) || (PLANT(SYNC_RESTAMP) && of->server_time);
+        if (of->status != WIRE_REJECTED || forgotten) {
             result = outgoing_done(s->r, &s->out, of->index, error);
             s->counts.applied += of->status == WIRE_APPLIED;
             s->counts.stale += of->status == WIRE_STALE;
@@ -200,7 +202,7 @@ static int take_retracts(struct session *s, struct json_value list, struct raum_
         const char *space = json_str(json_get(v, "spaceId"), &s->arena),
                    *table = json_str(json_get(v, "table"), &s->arena),
                    *id = json_str(json_get(v, "id"), &s->arena);
-        if (!space || !table || !id)
+        if (!space || !table || !id || PLANT(SYNC_WITHDRAW))
             continue;
         result = incoming_retract(s->r, space, table, id, error);
         s->counts.retracted++;
@@ -299,6 +301,8 @@ int session_answer(struct session *s, int64_t now_ms, int status, int64_t retry_
         snprintf(s->trouble, sizeof s->trouble, "the server does not know this session any more");
         return 0;
     }
+    for (uint32_t i = 0; PLANT(SYNC_LOST) && status == 0 && i < s->out.count; i++)
+        (void)!outgoing_done(s->r, &s->out, i, NULL);
     if (status == 0)
         snprintf(why, sizeof why, "the server cannot be reached");
     else

@@ -24,6 +24,13 @@ static void make(int device, int space, struct raum_handle *h)
     sim.made_count++;
 }
 
+/* Few rows, so that people meet. */
+static const struct made *recent(void)
+{
+    uint32_t back = sim_below(sim.made_count < 10 ? (uint32_t)sim.made_count : 10);
+    return &sim.made[(uint32_t)sim.made_count - 1 - back];
+}
+
 static void change(const struct made *m, struct raum_handle *h)
 {
     char json[200];
@@ -53,7 +60,7 @@ static void claim(int device, int space, struct raum_handle *h)
     static const char *const slots[] = {"avatar", "face-ref"};
     char json[400], id[RAUM_ID_MAX];
     for (int n = 0; n < 20 && sim.made_count; n++) {
-        const struct made *m = &sim.made[sim_below((uint32_t)sim.made_count)];
+        const struct made *m = recent();
         if (m->space != space || strcmp(m->table, "meImages") != 0 ||
             sim_owner[m->device] != sim_owner[device])
             continue;
@@ -81,7 +88,7 @@ void sim_edit(int device)
         claim(device, space, h);
     else
         for (int n = 0; n < 10; n++) {
-            const struct made *m = &sim.made[sim_below((uint32_t)sim.made_count)];
+            const struct made *m = recent();
             if (m->space == space) {
                 change(m, h);
                 break;

@@ -15,6 +15,9 @@
 #include <unistd.h>
 
 struct sim sim;
+#ifdef RAUM_MODEL_PLANTS
+int raum_plant;
+#endif
 
 const char *const sim_accounts[ACCOUNTS] = {"anna", "bert", "cleo"};
 const char *const sim_spaces[SPACES] = {"fam", "club"};
@@ -203,6 +206,48 @@ struct raum_handle *sim_scope(int device, int space)
 
 /* ---- the network ---- */
 
+static int space_index(const char *id)
+{
+    for (int s = 0; s < SPACES; s++)
+        if (strcmp(sim_spaces[s], id) == 0)
+            return s;
+    return -1;
+}
+
+static int64_t seq_of(int space)
+{
+    struct sql_rows *rows;
+    struct raum_error e = {0};
+    int64_t seq = 0;
+    int result = sql_one(sim.sql, &rows, &e, "SELECT seq FROM partitions WHERE id = ?1", "s",
+                         sim_spaces[space]);
+    if (result == 0)
+        seq = sql_int(rows, "seq");
+    sql_rows_free(rows);
+    return seq;
+}
+
+/* Nothing in an answer that the account may not see at this moment (G-S1, G-T9). */
+static void check_answer(int device, const char *body, size_t len)
+{
+    struct arena a;
+    struct json_doc doc;
+    struct wire_answer answer;
+    const char *account = sim_accounts[sim_owner[device]];
+    arena_init(&a, 256u << 20);
+    json_init(&doc);
+    NEED(json_parse(&doc, body, len, 0, &sim.error));
+    NEED(wire_read_answer(&doc, &a, &answer, &sim.error));
+    for (uint32_t i = 0; i < answer.change_count; i++) {
+        const struct wire_change *c = &answer.changes[i];
+        int space = space_index(c->space);
+        if (space >= 0 && sim.roles[sim_owner[device]][space] == ROLE_NONE)
+            sim_die("%s was sent a row of %s", account, c->space);
+    }
+    json_release(&doc);
+    arena_release(&a);
+}
+
 static int serve(int i, const struct session_step *step, char **body, size_t *len)
 {
     struct arena a;
@@ -212,6 +257,9 @@ static int serve(int i, const struct session_step *step, char **body, size_t *le
     struct raum_error e = {0};
     uint32_t count;
     struct relay_caller who = {.account = sim_accounts[sim_owner[i]]};
+    int64_t before[SPACES];
+    for (int s = 0; s < SPACES; s++)
+        before[s] = seq_of(s);
     arena_init(&a, 256u << 20);
     buf_init(&out, 32u << 20);
     json_init(&doc);
@@ -222,7 +270,11 @@ static int serve(int i, const struct session_step *step, char **body, size_t *le
     arena_release(&a);
     if (result < 0)
         sim_die("the server fails: %s", e.text);
+    for (int s = 0; s < SPACES; s++)
+        if (sim.roles[sim_owner[i]][s] == ROLE_NONE && seq_of(s) != before[s])
+            sim_die("%s wrote to %s", sim_accounts[sim_owner[i]], sim_spaces[s]);
     *body = buf_detach(&out, len);
+    check_answer(i, *body, *len);
     return 200;
 }
 
@@ -272,7 +324,7 @@ static bool turn(int i, bool fair)
     if (luck >= 20 && luck < 30) { /* the answer is lost */
         answer(i, 0, NULL, 0, false);
         free(body);
-    } else if (luck >= 30 && luck < 40) { /* the answer is late: edits come before it */
+    } else if (luck >= 30 && luck < 50) { /* the answer is late: edits come before it */
         d->late = body;
         d->late_len = len;
     } else {
@@ -284,7 +336,8 @@ static bool turn(int i, bool fair)
 
 static void sync_some(int i)
 {
-    learn_roles(i);
+    if (sim_below(2)) /* else it does not know yet what it may */
+        learn_roles(i);
     session_start(sim.devices[i].session);
     for (uint32_t n = 1 + sim_below(4); n > 0; n--)
         if (!turn(i, false))
@@ -323,13 +376,13 @@ static void one_step(void)
     sim.server_world.now_ms += by;
     for (int k = 0; k < DEVICES; k++)
         sim.devices[k].world.now_ms += by;
-    if (what < 50)
+    if (what < 48)
         sim_edit(i);
-    else if (what < 88)
+    else if (what < 86)
         sync_some(i);
-    else if (what < 92)
+    else if (what < 89)
         crash(i);
-    else if (what < 95)
+    else if (what < 92)
         clock_jumps(i);
     else if (what < 97)
         somebody_comes_or_goes();

@@ -1,5 +1,6 @@
 #include "server/relay/change.h"
 
+#include "base/plant.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -436,6 +437,25 @@ static int keep_history(struct relay_change *c, struct raum_error *error)
     return result;
 }
 
+/* Made shared, private by now: somebody may hold it. */
+static bool turned_private(const struct relay_change *c)
+{
+    const struct merge_field *made = merge_find(&c->record, "createdAt"),
+                             *seen = merge_find(&c->record, "visibility");
+    return made && seen && seen->stamp.at > made->stamp.at;
+}
+
+/* A server that came back from a backup has forgotten that it sent the row: it is withdrawn from
+ * everybody (G-T9). Where that never happened, nobody has it. */
+static int shared_before(struct relay_change *c, struct raum_error *error)
+{
+    bool restored;
+    int result = relay_was_restored(c->relay, &restored, error);
+    if (result == 0 && restored)
+        c->shared = c->part->seq;
+    return result;
+}
+
 static int store(struct relay_change *c, const struct buf *body, struct raum_error *error)
 {
     const char *visibility = relay_text(&c->record, "visibility", c->a);
@@ -445,14 +465,17 @@ static int store(struct relay_change *c, const struct buf *body, struct raum_err
     c->part->seq++;
     if (!is_private)
         c->shared = c->part->seq;
+    else if (result == 0 && !c->exists && turned_private(c))
+        result = shared_before(c, error);
+    int64_t seq = PLANT(RELAY_SEQ) && c->exists ? c->seq : c->part->seq;
     if (result == 0)
         result = sql_run(
             c->relay->sql, error,
             "INSERT INTO records (part, tbl, id, seq, shared, private, author, body) VALUES (?1, "
             "?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (part, tbl, id) DO UPDATE SET seq = ?4, "
             "shared = ?5, private = ?6, author = ?7, body = ?8",
-            "iisiiiib", c->part->ref, c->tbl, c->wire->id, c->part->seq, c->shared,
-            (int64_t)is_private, author, buf_text(body), body->len);
+            "iisiiiib", c->part->ref, c->tbl, c->wire->id, seq, c->shared, (int64_t)is_private,
+            author, buf_text(body), body->len);
     return result ? result : keep_history(c, error);
 }
 

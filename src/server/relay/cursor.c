@@ -1,4 +1,5 @@
 /* Where a reader stands: opaque to it, so that nobody builds one from a clock (G-S2). */
+#include "base/plant.h"
 #include "server/relay/inside.h"
 
 #include "base/base64.h"
@@ -27,10 +28,32 @@ int relay_epoch(struct sql *c, const struct raum_env *env, char out[17], struct 
     return result ? result : relay_epoch(c, env, out, error);
 }
 
+int relay_was_restored(struct relay *r, bool *out, struct raum_error *error)
+{
+    struct sql_rows *rows;
+    int result = 0;
+    if (r->restored < 0) {
+        result = sql_one(r->sql, &rows, error,
+                         "SELECT value FROM relay_state WHERE key = 'restored'", "");
+        if (result >= 0)
+            r->restored = result == 0;
+        sql_rows_free(rows);
+    }
+    *out = r->restored > 0;
+    return result < 0 ? result : 0;
+}
+
 int relay_new_epoch(struct sql *c, const struct raum_env *env, struct raum_error *error)
 {
     char epoch[17];
+    if (PLANT(RELAY_EPOCH))
+        return 0;
     int result = sql_run(c, error, "DELETE FROM relay_state WHERE key = 'epoch'", "");
+    if (result == 0)
+        result = sql_run(c, error,
+                         "INSERT INTO relay_state (key, value) VALUES ('restored', '1') "
+                         "ON CONFLICT (key) DO NOTHING",
+                         "");
     return result ? result : relay_epoch(c, env, epoch, error);
 }
 

@@ -19,6 +19,7 @@ struct relay {
     struct relay_name *by_ref;  /* the same texts, lent */
     uint32_t cap, count;
     uint64_t last; /* the newest time given out */
+    int restored;  /* 1: this database came back from a backup; -1: not asked yet */
 };
 
 /* The number of a name; made if it is new (within a transaction, which may still fail: the cache
@@ -76,6 +77,8 @@ struct relay_cursor {
     struct relay_part *parts; /* ref and seq */
     uint32_t count;
 };
+/* Did this database ever come back from a backup? Then it has forgotten what it once sent. */
+int relay_was_restored(struct relay *r, bool *out, struct raum_error *error) BASE_CHECK;
 int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
                 struct raum_error *error) BASE_CHECK;
 /* What is no cursor of this epoch is the start: an empty list. */

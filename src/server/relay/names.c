@@ -96,6 +96,7 @@ int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
     }
     r->sql = c;
     r->env = env;
+    r->restored = -1;
     *out = r;
     return 0;
 }

@@ -1,6 +1,7 @@
 /* A pull: what lies behind a cursor, oldest first, partition by partition. Only the partitions of
  * the caller are looked at, each by its own index: the cost does not know how many others there
  * are. */
+#include "base/plant.h"
 #include "server/relay/inside.h"
 
 #include <string.h>
@@ -76,9 +77,11 @@ static int add_row(struct pulling *p, const struct relay_part *part, struct sql_
     int result = relay_name(p->relay, sql_int(rows, "tbl"), &table, error);
     if (result < 0)
         return result;
-    if (sql_int(rows, "private") == 0 || sql_int(rows, "author") == p->account)
+    if (sql_int(rows, "private") == 0 || sql_int(rows, "author") == p->account ||
+        PLANT(RELAY_PRIVATE))
         return add_change(p, part, table, rows, error);
-    return sql_int(rows, "shared") > 0 ? add_retract(p, part, table, rows) : 0;
+    return sql_int(rows, "shared") > 0 && !PLANT(RELAY_RETRACT) ? add_retract(p, part, table, rows)
+                                                                : 0;
 }
 
 /* Moves part->seq from what was seen to what is now sent. */

@@ -207,6 +207,21 @@ static int check_version(struct db *db, struct raum_error *error)
     return result == 0 && version > newest ? err_set(error, RAUM_ENEWER_DATABASE, NULL) : result;
 }
 
+/* What devices have seen may be ahead of this database: with a new epoch, made at the next start,
+ * they read from the beginning and offer again what is newer with them (G-O4). */
+static int forget_epoch(struct db *db, struct raum_error *error)
+{
+    int64_t tables = 0;
+    int result = db_query_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'relay_state'",
+                              &tables, error);
+    if (result < 0 || tables == 0) /* made before there was a relay */
+        return result;
+    return db_exec(db,
+                   "DELETE FROM relay_state WHERE key = 'epoch';"
+                   "INSERT OR IGNORE INTO relay_state (key, value) VALUES ('restored', '1')",
+                   error);
+}
+
 static int check_database(struct restoring *x)
 {
     char path[PATH_BYTES];
@@ -220,6 +235,8 @@ static int check_database(struct restoring *x)
         result = check(db, "PRAGMA foreign_key_check", NULL, x->error);
     if (result == 0)
         result = check_version(db, x->error);
+    if (result == 0)
+        result = forget_epoch(db, x->error);
     db_close(db); /* empties and removes its WAL */
     return result;
 }
