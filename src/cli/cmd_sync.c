@@ -71,7 +71,8 @@ static int round_trip(struct cli *cli, struct session *s, bool stay)
                             tr("the session is over: raum login again"));
         case SESSION_WAIT:
             if (!stay)
-                return cli_fail(cli, RAUM_EUNREACHABLE, "%s", tr(session_trouble(s)));
+                return cli_fail(cli, RAUM_EUNREACHABLE, tr("not in step yet: %s"),
+                                session_trouble(s));
             pause_ms(step.until - now_ms(cli));
             break;
         case SESSION_SEND:

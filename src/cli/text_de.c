@@ -242,8 +242,7 @@ const struct text_pair text_pairs[] = {
     {"to send", "zu senden"},
     {"refused", "abgelehnt"},
     {"settings", "Einstellungen"},
-    {"the server cannot be reached", "der Server ist nicht zu erreichen"},
-    {"the server's answer cannot be read", "die Antwort des Servers ist nicht lesbar"},
+    {"not in step yet: %s", "noch nicht abgeglichen: %s"},
 
     /* tags, tasks, scenes */
     {"make a tag", "ein Tag anlegen"},

@@ -64,7 +64,8 @@ struct merge_record {
 bool merge_is_fixed(const struct schema_table *t, const char *name);
 /* NULL: the record does not have it. */
 const struct merge_field *merge_find(const struct merge_record *r, const char *name);
-/* What would become of one incoming field. A field that the record does not have is taken, whatever
+/* What would become of one incoming field, whatever came before it or comes later (G-S10).
+ * A field that the record does not have is taken, whatever
  * its age. */
 enum merge_choice merge_plan(const struct schema_table *t, const struct merge_record *mine,
                              const struct merge_field *theirs);

@@ -1,5 +1,6 @@
 /* What this device has to tell: the dirty set as changes of the wire, and what becomes of them. The
- * values are read when they are sent, so many edits of a field are one change. Knows neither when
+ * values are read when they are sent, so many edits of a field are one change, and an edit that was
+ * made offline goes with the next (G-S4, G-S11). Knows neither when
  * nor to whom they are sent (sync/session.h).
  *
  * A change that was refused is parked: it leaves the dirty set, is kept with its code where the

@@ -13,6 +13,7 @@ lena="--data lena" laptop="--data laptop" mia="--data mia" cleo="--data cleo"
 is 2 sync now
 is 1 sync; says NOT_CONFIGURED
 is 0 $lena task add 'made before there was an account'
+is 0 $lena import "$RAUM_SOURCE/tests/data/docs/old-app.json"
 is 0 $lena register "$url" lena@example.org --take-along
 is 0 $mia register "$url" mia@example.org
 is 0 $cleo register "$url" cleo@example.org
@@ -72,4 +73,12 @@ house home
 is 0 $lena sync
 is 0 $laptop sync
 is 0 $laptop --space familie task list; says 'ohne Netz'
+
+# ---- two devices that agree hold the same bytes, what came across an upgrade included (G-U3)
+
+is 0 $lena sync
+is 0 $laptop sync
+is 0 $lena export --out one.raum
+is 0 $laptop export --out two.raum
+if cmp -s one.raum two.raum; then ok; else ko 'the devices differ'; fi
 finish

@@ -477,7 +477,7 @@ static void test_file_of_before(void **state)
              home[0], source, home[0], source, home[0]);
     assert_int_equal(system(command), 0);
     struct raum *r = kit_open(home[0], NULL, &world.env);
-    assert_int_equal(kit_raw(r, "PRAGMA user_version"), 44);
+    assert_int_equal(kit_raw(r, "PRAGMA user_version"), SCHEMA_VERSION);
     assert_int_equal(kit_raw(r, "SELECT count(*) FROM keys WHERE acked = 0"), 1);
     struct raum_handle *h = kit_scope(r, NULL);
     assert_string_equal(kit_rows(h, "SELECT name FROM tags"), "summer");

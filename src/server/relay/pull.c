@@ -1,4 +1,5 @@
-/* A pull: what lies behind a cursor, oldest first, partition by partition. Only the partitions of
+/* A pull: what lies behind a cursor, oldest first, partition by partition; a fresh device gets the
+ * records of now, whole (G-S8). Only the partitions of
  * the caller are looked at, each by its own index: the cost does not know how many others there
  * are. */
 #include "base/plant.h"
