@@ -41,8 +41,8 @@ static int ask(struct cli *cli, struct session *s, const struct session_step *st
                          step->len, &answer, &error);
     int status = answer.status;
     (void)rc;
-    rc = session_answer(s, now_ms(cli), status, retry_after(&answer),
-                        buf_text(&answer.raw.body), answer.raw.body.len, &cli->error);
+    rc = session_answer(s, now_ms(cli), status, retry_after(&answer), buf_text(&answer.raw.body),
+                        answer.raw.body.len, &cli->error);
     remote_answer_release(&answer);
     return rc;
 }
@@ -126,6 +126,18 @@ static const struct out_column columns[] = {
     {"parked", "refused", OUT_NUMBER, OUT_KEEP},
 };
 
+/* Why a row was refused: its code, as the server gave it. */
+static int say_parked(void *arg, const char *space, const char *table, const char *id, int code,
+                      struct raum_error *error)
+{
+    struct cli *cli = arg;
+    const struct space *s = intern_space_find(cli->raum, space);
+    (void)error;
+    cli_note(cli, tr("refused in %s: %s %s (%s)"), s && s->slug[0] ? s->slug : "-", table, id,
+             raum_code_name(code));
+    return 0;
+}
+
 static int status(struct cli *cli)
 {
     struct out_table t;
@@ -147,6 +159,8 @@ static int status(struct cli *cli)
         out_cell_int(&t, state.parked);
     }
     int end = out_table_end(&t, &cli->error);
+    if (rc == 0 && end == 0)
+        end = outgoing_parked(cli->raum, say_parked, cli, &cli->error);
     return rc ? rc : end;
 }
 

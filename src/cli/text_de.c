@@ -239,6 +239,7 @@ const struct text_pair text_pairs[] = {
     {"sent %u, received %u\n", "gesendet %u, empfangen %u\n"},
     {"%u writes were refused and are parked: raum sync --status",
      "%u Änderungen wurden abgelehnt und aufgehoben: raum sync --status"},
+    {"refused in %s: %s %s (%s)", "abgelehnt in %s: %s %s (%s)"},
     {"to send", "zu senden"},
     {"refused", "abgelehnt"},
     {"settings", "Einstellungen"},

@@ -446,3 +446,36 @@ int outgoing_state(struct raum *r, uint32_t space, struct outgoing_state *out,
     db_finish(&s);
     return result;
 }
+
+static int tell_parked(struct raum *r, struct db_stmt *s, struct arena *a, outgoing_each *each,
+                       void *arg, struct raum_error *error)
+{
+    struct row row;
+    int table = (int)db_int(s, 1);
+    int result = row_load_number(r, table == DDL_OPAQUE ? NULL : schema_table_number(table),
+                                 db_int(s, 0), a, &row, error);
+    if (result)
+        return result == RAUM_END ? 0 : result;
+    const struct space *space = intern_space(r, row.space);
+    return each(arg, space ? space->id : "", row.table ? row.table->name : row.opaque, row.id,
+                (int)db_int(s, 2), error);
+}
+
+int outgoing_parked(struct raum *r, outgoing_each *each, void *arg, struct raum_error *error)
+{
+    struct db_stmt s = {0};
+    struct arena a;
+    int result = replica_look(r, error);
+    if (result < 0)
+        return result;
+    arena_init(&a, 64u << 20);
+    result = db_prepare(r->db, &s, &db_grant_own, "SELECT n, tbl, code FROM parked ORDER BY tbl, n",
+                        error);
+    while (result == 0 && (result = db_step(&s, error)) == 0) {
+        result = tell_parked(r, &s, &a, each, arg, error);
+        arena_reset(&a);
+    }
+    db_finish(&s);
+    arena_release(&a);
+    return result == RAUM_END ? 0 : result;
+}

@@ -40,6 +40,12 @@ int outgoing_retry(struct raum *r, int code, struct raum_error *error) BASE_CHEC
  * spaces that the server knows (G-O4). */
 int outgoing_offer_all(struct raum *r, struct raum_error *error) BASE_CHECK;
 
+/* Every row that was refused, with its code. Texts are lent for the call. */
+typedef int outgoing_each(void *arg, const char *space, const char *table, const char *id, int code,
+                          struct raum_error *error);
+int outgoing_parked(struct raum *r, outgoing_each *each, void *arg,
+                    struct raum_error *error) BASE_CHECK;
+
 struct outgoing_state {
     int64_t pending, parked; /* rows */
 };

@@ -62,6 +62,27 @@ is 0 $mia sync
 is 0 $lena sync
 is 0 $lena --space familie task list; silent 'zu spaet'
 
+# ---- what the server refuses is shown with its code, and offered again when one says so (G-S6)
+
+is 0 $cleo --space cleo task add 'meins'
+is 0 $lena --space familie space invite cleo@example.org --role member
+is 0 $cleo space accept "$(mail_to cleo@example.org accept-invitation)"
+is 0 $lena sync
+is 0 $cleo sync
+is 0 $cleo --space familie task list --all --json
+theirs=$(json '(grep { $_->{title} eq "Brot" } @$v)[0]{id}')
+is 4 $cleo --space familie task delete "$theirs"
+is 0 $lena --space familie space members --json
+member=$(json '(grep { $_->{email} eq "cleo\@example.org" } @$v)[0]{id}')
+is 0 $lena --space familie space role "$member" admin
+is 0 $cleo sync
+is 0 $cleo --space familie task delete "$theirs"
+is 0 $lena --space familie space role "$member" member
+is 0 $cleo sync; says refused
+is 0 $cleo sync --status; says NOT_ALLOWED
+is 0 $lena --space familie task list --all; says Brot
+is 0 $cleo sync --retry; says refused
+
 # ---- the server is away: everything goes on, and arrives later
 
 close_house home
