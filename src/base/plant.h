@@ -6,37 +6,37 @@
 
 enum plant {
     PLANT_NONE,
-    PLANT_MERGE_TIME,       /* merging looks at times only, not at devices */
-    PLANT_MERGE_FIXED,      /* fixed fields go to the last writer */
-    PLANT_MERGE_UNKNOWN,    /* unknown fields are not merged */
-    PLANT_PRIVATE,          /* the views show other members' private rows */
-    PLANT_PRIVATE_WRITE,    /* private rows of others can be written by id */
-    PLANT_SLOT,             /* each claim of a slot makes a row of its own */
-    PLANT_RESTORE_STAMP,    /* a restore is not stamped */
-    PLANT_CONSENT,          /* any member turns consent on */
-    PLANT_SWITCH,           /* a switch does not end what is running */
-    PLANT_DIRTY,            /* updates are not marked for the push */
-    PLANT_CLOCK,            /* the clock is not kept across restarts */
-    PLANT_SPOILT,           /* a transaction with a refused write is committed */
-    PLANT_BECOME,           /* joining two spaces leaves deleted rows behind */
-    PLANT_OVERWRITE,        /* an edit may be older than what it edits */
+    PLANT_MERGE_TIME,    /* merging looks at times only, not at devices */
+    PLANT_MERGE_FIXED,   /* fixed fields go to the last writer */
+    PLANT_MERGE_UNKNOWN, /* unknown fields are not merged */
+    PLANT_PRIVATE,       /* the views show other members' private rows */
+    PLANT_PRIVATE_WRITE, /* private rows of others can be written by id */
+    PLANT_SLOT,          /* each claim of a slot makes a row of its own */
+    PLANT_RESTORE_STAMP, /* a restore is not stamped */
+    PLANT_CONSENT,       /* any member turns consent on */
+    PLANT_SWITCH,        /* a switch does not end what is running */
+    PLANT_DIRTY,         /* updates are not marked for the push */
+    PLANT_CLOCK,         /* the clock is not kept across restarts */
+    PLANT_SPOILT,        /* a transaction with a refused write is committed */
+    PLANT_BECOME,        /* joining two spaces leaves deleted rows behind */
+    PLANT_OVERWRITE,     /* an edit may be older than what it edits */
     PLANTS,
     /* Of the server; its own harness turns them on (tests/server/model_spaces.c). */
-    PLANT_LAST_OWNER = 100, /* the last owner may go */
-    PLANT_FULL_SPACE,       /* a full space takes more members */
+    PLANT_LAST_OWNER, /* the last owner may go */
+    PLANT_FULL_SPACE, /* a full space takes more members */
     /* of sync, found by the simulation */
-    PLANT_RELAY_ROLE = 200, /* whoever asks is a member */
-    PLANT_RELAY_PRIVATE,    /* private rows of others are sent */
-    PLANT_RELAY_RETRACT,    /* what turned private is not withdrawn */
-    PLANT_RELAY_SEQ,        /* an update keeps its place in the order of commits */
-    PLANT_RELAY_BEATEN,     /* what lost is not told what won */
-    PLANT_RELAY_EPOCH,      /* a restored server does not say that it is one */
-    PLANT_SYNC_ACK,         /* what was edited since it was sent counts as sent */
-    PLANT_SYNC_LOST,        /* no answer counts as a good one */
-    PLANT_SYNC_OFFER,       /* nothing is offered again to a restored server */
-    PLANT_SYNC_RESTAMP,     /* a clock that is ahead is told, and nothing follows */
-    PLANT_SYNC_PARK,        /* what was refused is forgotten */
-    PLANT_SYNC_WITHDRAW,    /* a withdrawal is not heard */
+    PLANT_RELAY_ROLE,    /* whoever asks is a member */
+    PLANT_RELAY_PRIVATE, /* private rows of others are sent */
+    PLANT_RELAY_RETRACT, /* what turned private is not withdrawn */
+    PLANT_RELAY_SEQ,     /* an update keeps its place in the order of commits */
+    PLANT_RELAY_BEATEN,  /* what lost is not told what won */
+    PLANT_RELAY_EPOCH,   /* a restored server does not say that it is one */
+    PLANT_SYNC_ACK,      /* what was edited since it was sent counts as sent */
+    PLANT_SYNC_LOST,     /* no answer counts as a good one */
+    PLANT_SYNC_OFFER,    /* nothing is offered again to a restored server */
+    PLANT_SYNC_RESTAMP,  /* a clock that is ahead is told, and nothing follows */
+    PLANT_SYNC_PARK,     /* what was refused is forgotten */
+    PLANT_SYNC_WITHDRAW, /* a withdrawal is not heard */
     PLANTS_SYNC,
 };
 

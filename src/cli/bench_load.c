@@ -149,7 +149,9 @@ int load_run(int port, const struct load_client *clients, int count, double seco
     load.poll = epoll_create1(EPOLL_CLOEXEC);
     if (!load.lines || load.poll < 0)
         rc = err_set(error, RAUM_ENOMEM, NULL);
-    for (int i = 0; rc == 0 && i < count; i++)
+    if (!load.lines)
+        load.count = 0;
+    for (int i = 0; rc == 0 && i < load.count; i++)
         load.lines[i] = (struct line){.client = &clients[i], .fd = -1};
     if (rc == 0)
         rc = run(&load, seconds, error);

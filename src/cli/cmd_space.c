@@ -76,6 +76,8 @@ static int print_json(struct cli *cli, const struct space *s)
 /* What was done, for people as a sentence, for programs the space. */
 static int say(struct cli *cli, const struct space *s, const char *sentence)
 {
+    if (!s)
+        return err_set(&cli->error, RAUM_ENOT_FOUND, NULL);
     if (cli->json)
         return print_json(cli, s);
     if (!cli->quiet) {

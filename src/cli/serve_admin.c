@@ -283,7 +283,7 @@ int serve_database(struct cli *cli, struct sql **out)
         rc = err_set(&cli->error, RAUM_ENOMEM, NULL);
     }
     /* Opening would make one. */
-    if (rc == 0 && !url && access(path, F_OK) != 0)
+    if (rc == 0 && path && access(path, F_OK) != 0)
         rc = cli_fail(cli, RAUM_ENOT_FOUND, tr("no server has been here: %s"), folder);
     if (rc == 0)
         rc = sql_open(out, url ? url : path, raum_env_native(), &cli->error);

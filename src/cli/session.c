@@ -71,7 +71,8 @@ int cli_secret_twice(struct cli *cli, const char *variable, const char *prompt, 
                      size_t size)
 {
     char second[CLI_SECRET_MAX] = "";
-    bool given = getenv(variable) && *getenv(variable);
+    const char *set = getenv(variable);
+    bool given = set && *set;
     int rc = cli_secret(cli, variable, prompt, out, size);
     if (rc || given)
         return rc;

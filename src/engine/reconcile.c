@@ -20,7 +20,7 @@ struct reconcile {
 
 static void note(struct reconcile *c, enum reconcile_event event, uint32_t ref, const char *before)
 {
-    if (c->count == c->room)
+    if (!c->notes || c->count == c->room)
         return;
     struct note *n = &c->notes[c->count++];
     n->event = event;

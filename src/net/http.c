@@ -554,7 +554,7 @@ int http_start(struct http_server **out, const struct http_options *options,
     pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     s->loops = calloc((size_t)s->o.loops, sizeof *s->loops);
-    s->workers = calloc((size_t)(s->o.workers + s->o.slow_workers), sizeof *s->workers);
+    s->workers = calloc((size_t)s->o.workers + (size_t)s->o.slow_workers, sizeof *s->workers);
     if (!s->loops || !s->workers)
         result = err_set(error, RAUM_ENOMEM, NULL);
     if (result == 0 && (s->o.tls_cert || s->o.tls_key))

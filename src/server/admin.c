@@ -103,7 +103,7 @@ int admin_account(struct sql *c, struct arena *a, const char *account, int64_t n
 static int find_id(struct sql *c, struct arena *a, const char *account, const char **id,
                    struct raum_error *error)
 {
-    struct admin_account found;
+    struct admin_account found = {0};
     int rc = admin_account(c, a, account, 0, &found, error);
     *id = rc == 0 ? found.id : NULL;
     return rc;

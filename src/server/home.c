@@ -39,7 +39,7 @@ int home_lock(const char *folder, int *lock, struct raum_error *error)
     if (chmod(folder, 0700) != 0)
         return io_error(error, folder);
     rc = home_path(folder, "lock", &path, error);
-    if (rc)
+    if (rc || !path)
         return rc;
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
@@ -120,7 +120,7 @@ int home_secret(const char *folder, const char *given, const struct raum_env *en
     if (rc)
         return rc;
     rc = read_or_make(path, env, out, error);
-    if (rc == 0 && strlen(*out) < HOME_SECRET_MIN)
+    if (rc == 0 && *out && strlen(*out) < HOME_SECRET_MIN)
         rc = err_set(error, RAUM_ECORRUPT, "%s: the secret is shorter than %d characters", path,
                      HOME_SECRET_MIN);
     if (rc) {
@@ -140,7 +140,7 @@ int home_vault_key(const char *folder, const char *path, const struct raum_env *
         return rc;
     const char *file = path ? path : own;
     rc = read_or_make(file, env, &text, error);
-    if (rc == 0 && !hex_read(out, RAUM_KEY_BYTES, text, strlen(text)))
+    if (rc == 0 && text && !hex_read(out, RAUM_KEY_BYTES, text, strlen(text)))
         rc = err_set(error, RAUM_ECORRUPT, "%s: not a key of %d hexadecimal digits", file,
                      2 * RAUM_KEY_BYTES);
     if (text)

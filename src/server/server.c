@@ -51,7 +51,7 @@ static int set_origin(struct server *s, int port, struct raum_error *error)
     else if (!(text = strdup(text)))
         rc = err_set(error, RAUM_ENOMEM, NULL);
     arena_release(&scratch);
-    if (rc)
+    if (rc || !text)
         return rc;
     free(s->origin);
     s->origin = text;
@@ -194,7 +194,7 @@ int server_start(struct server **out, const struct server_options *options,
     if (rc)
         return rc;
     struct server *s = *out;
-    rc = listen_on(s, error);
+    rc = s ? listen_on(s, error) : RAUM_EINTERNAL;
     /* Only now the port is known; until somebody was told of it nobody asks. */
     if (rc == 0 && !options->origin && options->port == 0)
         rc = set_origin(s, http_port(s->http), error);

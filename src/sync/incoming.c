@@ -74,7 +74,7 @@ static int take_known(struct taking *t, const struct schema_field *f,
                       const struct merge_field *from, struct raum_error *error)
 {
     struct value *out = &t->row.values[row_position(t->row.table, f)];
-    struct stamp stamp;
+    struct stamp stamp = {0};
     bool sealed = false;
     int result = json_parse(&t->doc, from->value, from->len, 0, NULL) == 0 ? 0 : broken(error);
     struct json_value v = json_root(&t->doc);
@@ -94,7 +94,7 @@ static int take_known(struct taking *t, const struct schema_field *f,
 
 static int take_unknown(struct taking *t, const struct merge_field *from, struct raum_error *error)
 {
-    struct stamp stamp;
+    struct stamp stamp = {0};
     int result = stamp_of(t, &from->stamp, &stamp, error);
     if (result < 0)
         return result;
@@ -110,7 +110,7 @@ static int take_unknown(struct taking *t, const struct merge_field *from, struct
 
 static int take_author(struct taking *t, const struct merge_field *from, struct raum_error *error)
 {
-    struct stamp stamp;
+    struct stamp stamp = {0};
     if (json_parse(&t->doc, from->value, from->len, 0, NULL) != 0)
         return broken(error);
     const char *author = json_str(json_root(&t->doc), t->a);

@@ -147,7 +147,8 @@ static void wait_for(struct session *s, int64_t now_ms, int64_t asked_ms, const 
 
 static int heard_so_far(struct session *s, uint64_t *heard, struct raum_error *error)
 {
-    char *text;
+    char *text = NULL;
+    *heard = 0;
     int result = replica_meta_get(s->r, HEARD_KEY, &s->arena, &text, error);
     *heard = result == 0 && text ? strtoull(text, NULL, 10) : 0;
     return result;
@@ -156,7 +157,7 @@ static int heard_so_far(struct session *s, uint64_t *heard, struct raum_error *e
 static int note_heard(struct session *s, uint64_t at, struct raum_error *error)
 {
     char text[24];
-    uint64_t heard;
+    uint64_t heard = 0;
     int result = heard_so_far(s, &heard, error);
     if (result < 0 || at <= heard)
         return result;
@@ -186,7 +187,7 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
         }
     }
     if (result == 0 && server_time) { /* G-S9: but not below what was seen and written over */
-        uint64_t heard;
+        uint64_t heard = 0;
         result = heard_so_far(s, &heard, error);
         if (result == 0)
             result = outgoing_restamp(s->r, heard > server_time ? heard : server_time, error);
@@ -259,7 +260,7 @@ static int take_answer(struct session *s, int64_t now_ms, const void *body, size
                        struct raum_error *error)
 {
     struct json_doc doc;
-    struct wire_answer answer;
+    struct wire_answer answer = {0};
     bool again = false;
     json_init(&doc);
     int result = len > ANSWER_MAX ? RAUM_ETOO_LARGE : json_parse(&doc, body, len, 0, NULL);

@@ -4,7 +4,7 @@
  * from the seed.
  *
  *     sim [FIRST [COUNT [STEPS]]]      seeds FIRST … FIRST + COUNT - 1
- *     RAUM_PLANT=n                     with the planted bug n (src/base/plant.h)
+ *     RAUM_PLANT=n                     with the n-th planted bug of sync (src/base/plant.h)
  *
  * After each step no row lies on a device whose account may not see it (G-T9, G-S1). When all has
  * come to rest every device holds the same (G-S4 … G-S12), and nothing is older than what any
@@ -440,7 +440,8 @@ int main(int argc, char **argv)
     if (seeds)
         count = strtoull(seeds, NULL, 10);
 #ifdef RAUM_MODEL_PLANTS
-    raum_plant = plant ? (int)strtol(plant, NULL, 10) : 0;
+    int number = plant ? (int)strtol(plant, NULL, 10) : 0;
+    raum_plant = number ? PLANT_RELAY_ROLE - 1 + number : PLANT_NONE;
 #else
     (void)plant;
 #endif

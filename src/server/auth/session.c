@@ -176,9 +176,9 @@ int auth_send_session(struct call *c, const struct session *s)
 
 int auth_open_session(struct call *c, const char *account, bool remember)
 {
-    struct session *s;
+    struct session *s = NULL;
     int rc = session_insert(c, account, remember, &s);
-    if (rc)
+    if (rc || !s)
         return rc;
     c->session = s;
     c->session_known = true;

@@ -437,7 +437,7 @@ static int read_spaces(struct load *l, struct mirror_space *spaces, int *count)
 static int load_roles(struct load *l, struct mirror_space *spaces, int *count)
 {
     struct call *c = l->c;
-    int kept = 0, status;
+    int kept = 0, status = 0;
     for (int i = 0; i < *count; i++) {
         struct buf path;
         buf_init(&path, 1024);
@@ -484,8 +484,8 @@ static int write_rows(struct load *l, const struct session *s, struct mirror_spa
 static int load_all(struct load *l, struct session **out, const char **text, size_t *len)
 {
     struct call *c = l->c;
-    int status, count = 0;
-    struct mirror_space *spaces;
+    int status = 0, count = 0;
+    struct mirror_space *spaces = NULL;
     int rc = load_get(l, "/get-session?disableCookieCache=true&disableRefresh=true", &status);
     if (rc == 0 && status != 200)
         rc = upstream_failed(c, "get-session", status);

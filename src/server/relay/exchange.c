@@ -47,7 +47,7 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
 {
     struct relay_caller caller = *who;
     struct wire_request q;
-    struct relay_page page;
+    struct relay_page page = {0};
     int result = wire_read_request(doc, a, &q, error);
     *written = NULL;
     *count = 0;

@@ -154,8 +154,8 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
 {
     struct pulling p = {.relay = r, .who = who, .a = a, .out = out};
     struct relay_cursor cursor;
-    struct relay_part *parts;
-    uint32_t count;
+    struct relay_part *parts = NULL;
+    uint32_t count = 0;
     char epoch[17];
     bool found = !space;
     relay_trim(r);

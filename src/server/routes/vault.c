@@ -96,11 +96,12 @@ static int read_key(struct call *c, struct json_value v, struct key *k, struct r
     k->partition = json_str(json_get(v, "partition"), c->arena);
     if (!is_id(k->id))
         return malformed(r, "id: 16 lower-case hexadecimal digits");
-    if (!k->partition || (strcmp(k->partition, "personal") && strcmp(k->partition, "user")))
+    if (!k->partition ||
+        (strcmp(k->partition, "personal") != 0 && strcmp(k->partition, "user") != 0))
         return malformed(r, "partition: personal or user");
     if (!created || clock_parse_ms(created, strlen(created), &k->created) != 0)
         return malformed(r, "created: a time as RFC 3339 writes it");
-    if (!kind || (strcmp(kind, "server") && strcmp(kind, "device")))
+    if (!kind || (strcmp(kind, "server") != 0 && strcmp(kind, "device") != 0))
         return malformed(r, "kind: server or device");
     k->device = strcmp(kind, "device") == 0;
     /* A secret that comes with a record is a device's mistake that must not be kept. */

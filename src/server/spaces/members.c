@@ -177,8 +177,8 @@ static int read_listing(struct call *c, struct listing *l)
 /* The space that the caller asks about, of which he must be a member. */
 static int listing_space(struct call *c, struct listing *l)
 {
-    struct space s;
-    struct member m;
+    struct space s = {0};
+    struct member m = {0};
     int rc = answer_session(c);
     if (rc == 0 && l->slug && l->slug[0]) {
         rc = space_find(c->sql, c->arena, SPACE_BY_SLUG, l->slug, &s, &c->error);
@@ -297,8 +297,8 @@ static int may_update(struct call *c, const struct member *me, const struct memb
 static int update_locked(struct call *c, void *arg)
 {
     struct request *q = arg;
-    struct space s;
-    struct member me, who;
+    struct space s = {0};
+    struct member me = {0}, who = {0};
     struct answer a;
     int rc = space_mine(c, q->space, &s, &me);
     if (rc == 0)
@@ -348,8 +348,8 @@ int members_update_role(struct call *c)
 static int take_out(struct call *c, const struct member *m)
 {
     int rc = sql_run(c->sql, &c->error, "DELETE FROM members WHERE id = ?1", "s", m->id);
-    if (rc == 0 && strcmp(m->account, c->session->account) == 0 && c->session->active_space &&
-        strcmp(c->session->active_space, m->space) == 0)
+    if (rc == 0 && m->account && strcmp(m->account, c->session->account) == 0 &&
+        c->session->active_space && strcmp(c->session->active_space, m->space) == 0)
         rc = auth_set_active(c, NULL);
     return rc;
 }
@@ -375,7 +375,7 @@ static int may_remove(struct call *c, const struct request *q, const struct memb
         return answer_error(c, 400, "YOU_CANNOT_LEAVE_THE_ORGANIZATION_AS_THE_ONLY_OWNER");
     if (rc == 0 && !role_may(me->role, "member", "delete"))
         return answer_error(c, 401, "YOU_ARE_NOT_ALLOWED_TO_DELETE_THIS_MEMBER");
-    if (rc == 0 && strcmp(who->space, q->space) != 0)
+    if (rc == 0 && (!who->space || strcmp(who->space, q->space) != 0))
         return answer_error(c, 400, "MEMBER_NOT_FOUND");
     return rc;
 }
@@ -383,8 +383,8 @@ static int may_remove(struct call *c, const struct request *q, const struct memb
 static int remove_locked(struct call *c, void *arg)
 {
     struct request *q = arg;
-    struct space s;
-    struct member me, who;
+    struct space s = {0};
+    struct member me = {0}, who = {0};
     struct answer a;
     int rc = space_mine(c, q->space, &s, &me);
     if (rc == 0)
@@ -431,8 +431,8 @@ int members_remove(struct call *c)
 
 static int leave_locked(struct call *c, void *arg)
 {
-    struct space s;
-    struct member me;
+    struct space s = {0};
+    struct member me = {0};
     struct answer a;
     bool last = false;
     int rc = space_mine(c, arg, &s, &me);

@@ -71,8 +71,8 @@ static int clear_active(struct call *c)
 int organization_set_active(struct call *c)
 {
     struct checks k;
-    struct space s;
-    struct member m;
+    struct space s = {0};
+    struct member m = {0};
     check_begin(&k, c);
     const char *id = check_text(&k, c->body, "body", "organizationId", CHECK_NULL);
     const char *slug = check_text(&k, c->body, "body", "organizationSlug", 0);
@@ -135,8 +135,8 @@ static int asked_space(struct call *c, struct space *s, struct member *m, int64_
 
 int organization_get(struct call *c)
 {
-    struct space s;
-    struct member m;
+    struct space s = {0};
+    struct member m = {0};
     int64_t limit;
     int rc = asked_space(c, &s, &m, &limit);
     return rc == 0 ? send_space(c, &s) : answer_done(rc);
@@ -144,11 +144,11 @@ int organization_get(struct call *c)
 
 int organization_get_full(struct call *c)
 {
-    struct space s;
-    struct member m, *members;
+    struct space s = {0};
+    struct member m = {0}, *members = NULL;
     struct answer a;
     int64_t limit;
-    int count;
+    int count = 0;
     int rc = asked_space(c, &s, &m, &limit);
     if (rc == 0)
         rc = member_list(c->sql, c->arena, s.id, &members, &count, &c->error);
@@ -177,7 +177,7 @@ int organization_get_full(struct call *c)
 
 int organization_active_member(struct call *c)
 {
-    struct member m;
+    struct member m = {0};
     struct answer a;
     int rc = answer_session(c);
     if (rc == 0 && !c->session->active_space)
@@ -199,8 +199,8 @@ int organization_active_member(struct call *c)
 int organization_active_role(struct call *c)
 {
     struct checks k;
-    struct space s;
-    struct member m;
+    struct space s = {0};
+    struct member m = {0};
     struct answer a;
     check_begin(&k, c);
     const char *account = check_param(&k, "userId", 0);
@@ -273,7 +273,7 @@ static bool may_all(struct call *c, const char *role, struct json_value asked)
 int organization_has_permission(struct call *c)
 {
     struct checks k;
-    struct member m;
+    struct member m = {0};
     struct json_value legacy = json_get(c->body, "permission");
     struct json_value asked = json_get(c->body, "permissions");
     check_begin(&k, c);

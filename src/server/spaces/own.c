@@ -139,7 +139,7 @@ static int send_made(struct call *c, const struct space *s, bool created, const 
 /* A live space of the caller that a one-column query names. */
 static int known(struct call *c, struct sql_rows *rows, int rc, struct space *s)
 {
-    struct member m;
+    struct member m = {0};
     const char *id = rc == 0 ? sql_copy(rows, "space", c->arena) : NULL;
     if (rc == 0 && !id)
         rc = err_set(&c->error, RAUM_ENOMEM, NULL);
@@ -275,7 +275,7 @@ static int make_delegated(struct call *c, struct offline *o)
 static int personal(struct call *c, const struct offline *o)
 {
     struct sql_rows *rows;
-    struct space s;
+    struct space s = {0};
     if (strcmp(o->local_id + strlen(SCHEMA_PERSONAL), c->session->account) != 0)
         return answer_fail(c, 403, "NOT_ALLOWED", "The personal space of another account");
     int rc =
@@ -309,7 +309,7 @@ static int check_offline(struct call *c, struct offline *o)
     if (type == SPACE_PERSONAL)
         return answer_fail(c, 403, "NOT_ALLOWED",
                            "The personal space is made at sign-up; there is one per account");
-    if (strncmp(o->local_id, SCHEMA_OFFLINE, prefix) != 0 ||
+    if (!o->local_id || strncmp(o->local_id, SCHEMA_OFFLINE, prefix) != 0 ||
         !id_is_uuid(o->local_id + prefix, strlen(o->local_id + prefix)))
         return answer_fail(c, 400, "BAD_CHANGE", "localId must be _space: and a UUID");
     return 0;
@@ -364,10 +364,10 @@ static int get_members_there(struct call *c, const char *id)
 
 static int get_members(struct call *c, const char *id)
 {
-    struct space s;
+    struct space s = {0};
     struct member m, *list;
     struct answer a;
-    int count;
+    int count = 0;
     int rc = space_mine(c, id, &s, &m);
     if (rc == RAUM_END)
         return not_found(c);
@@ -409,7 +409,7 @@ static int get_part(struct call *c)
 /* What deleting needs: an owner who typed the name. */
 static int check_delete(struct call *c, const char *id, struct space *s)
 {
-    struct member m;
+    struct member m = {0};
     const char *name = call_str(c, "name");
     int rc = space_mine(c, id, s, &m);
     if (rc == RAUM_END)
@@ -442,7 +442,7 @@ static int send_deleted(struct call *c, const struct space *s, bool undo)
 
 static int delete_locked(struct call *c, void *arg)
 {
-    struct space s;
+    struct space s = {0};
     int rc = check_delete(c, arg, &s);
     if (rc == 0)
         rc = space_delete(c, &s);
@@ -452,7 +452,7 @@ static int delete_locked(struct call *c, void *arg)
 /* At a foreign auth server, which knows no undo. */
 static int delete_there(struct call *c, const char *id)
 {
-    struct space s;
+    struct space s = {0};
     int rc = check_delete(c, id, &s);
     if (rc == 0)
         rc = upstream_delete_space(c, id);
@@ -481,7 +481,7 @@ static int find_deleted(struct call *c, const char *id, struct space *s)
 
 static int undelete_locked(struct call *c, void *arg)
 {
-    struct space s;
+    struct space s = {0};
     char slug[SLUG_SIZE];
     int rc = find_deleted(c, arg, &s);
     if (rc == RAUM_END)
@@ -524,8 +524,8 @@ static int post_part(struct call *c)
 
 static int get_slug(struct call *c)
 {
-    struct space s;
-    struct member m;
+    struct space s = {0};
+    struct member m = {0};
     struct answer a;
     const char *slug = c->rest + strspn(c->rest, "/");
     int rc = space_find(c->sql, c->arena, SPACE_BY_SLUG, slug, &s, &c->error);

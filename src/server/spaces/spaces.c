@@ -43,6 +43,7 @@ static int insert_personal(struct sql *c, const struct raum_env *env, struct spa
         if (rc == 0)
             rc = space_insert(c, s, owner, error);
     }
+    s->slug = NULL; /* it was lent for the insert */
     return rc;
 }
 

@@ -66,7 +66,8 @@ static int find(struct sql *c, struct sql_stmt **out, const char *sql, const cha
     struct sql_stmt *place = NULL;
     for (int way = 0; way < SQL_CACHE_WAYS; way++) {
         struct sql_stmt *s = &c->cache[set][way];
-        if (s->address == sql && strcmp(s->types, types) == 0 && strcmp(s->text, sql) == 0) {
+        if (sql && s->text && s->address == sql && strcmp(s->types, types) == 0 &&
+            strcmp(s->text, sql) == 0) {
             *out = s;
             return 0;
         }
@@ -236,6 +237,8 @@ bool sql_cell_set(struct sql_rows *rows, struct sql_cell *cell, char type, const
 int sql_next(struct sql_rows *rows, struct raum_error *error)
 {
     (void)error; /* all rows are here already */
+    if (!rows)
+        return RAUM_END;
     rows->now = !rows->begun ? rows->first : rows->now ? rows->now->next : NULL;
     rows->begun = true;
     return rows->now ? 0 : RAUM_END;

@@ -267,6 +267,8 @@ static int take_cell(struct sql_rows *rows, struct sql_cell *cell, const PGresul
 {
     const char *data = PQgetvalue(r, row, i);
     int len = PQgetlength(r, row, i);
+    if (!cell)
+        return err_set(error, RAUM_ELIMIT, NULL);
     cell->type = 'n';
     if (PQgetisnull(r, row, i))
         return 0;
