@@ -99,7 +99,7 @@ static void check(const struct http_request *q)
             abort();
     }
     json_init(&doc);
-    if (json && q->status != 302 &&
+    if (json && q->status != 302 && q->answer.len > 0 && /* a bare 401 is empty, type and all */
         json_parse(&doc, buf_text(&q->answer), q->answer.len, 0, NULL) != 0)
         abort();
     json_release(&doc);
