@@ -75,7 +75,7 @@ bool schema_is_slots(const struct schema_table *t)
 
 const struct schema_field *schema_field(const struct schema_table *t, const char *name, size_t len)
 {
-    for (const struct schema_field *f = t->fields; f->name; f++)
+    for (const struct schema_field *f = t ? t->fields : NULL; f && f->name; f++)
         if (same(f->name, name, len))
             return f;
     for (const struct schema_field *f = schema_base; f->name; f++)

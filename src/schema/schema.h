@@ -111,7 +111,8 @@ const struct schema_table *schema_table_text(const char *name, size_t len);
 const struct schema_table *schema_table_number(int number);
 /* Tables whose row id is `<person>:<slot>`: structural uniqueness of the slots (G-T10). */
 bool schema_is_slots(const struct schema_table *t);
-/* Own field by name; NULL if there is none. Base fields are found too. */
+/* Own field by name; NULL if there is none. Base fields are found too, and they alone in a table
+ * that this version does not know (t NULL). */
 const struct schema_field *schema_field(const struct schema_table *t, const char *name, size_t len);
 const struct schema_field *schema_field_tag(const struct schema_table *t, int tag);
 size_t schema_field_count(const struct schema_table *t);

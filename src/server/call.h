@@ -91,6 +91,8 @@ bool call_has(const struct call *c, const char *key);
 
 /* Checks the body as a route's fields are: 0, or 1: answered with 400. */
 int call_check(struct call *c, const struct call_field *fields) BASE_CHECK;
+/* "string", "undefined": as zod names what it got. */
+const char *call_type_name(struct json_value v);
 /* A parameter of the query that must be there: 0 and the text, or 1: answered with 400. */
 int call_need_param(struct call *c, const char *name, const char **out) BASE_CHECK;
 /* The other end's address: the peer's, or behind a proxy on this machine what it forwards. */

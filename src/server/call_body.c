@@ -122,8 +122,7 @@ int call_body_read(struct call *c)
     return 0;
 }
 
-/* As zod names what it got. */
-static const char *type_name(struct json_value v)
+const char *call_type_name(struct json_value v)
 {
     switch (json_type(v)) {
     case JSON_NONE:
@@ -155,7 +154,7 @@ static const char *complaint(struct call *c, const struct call_field *f, struct 
                                           : json_is(v, JSON_STRING);
     if (!right)
         return arena_printf(c->arena, "Invalid input: expected %s, received %s", expected,
-                            type_name(v));
+                            call_type_name(v));
     if (f->type == CALL_TEXT && json_equals(v, ""))
         return "Too small: expected string to have >=1 characters";
     if (f->type == CALL_BOOL || f->type == CALL_OBJECT)
@@ -182,7 +181,7 @@ int call_check(struct call *c, const struct call_field *fields)
 int call_body_check(struct call *c)
 {
     unsigned flags = c->route->flags;
-    const char *type = type_name(c->body);
+    const char *type = call_type_name(c->body);
     if ((flags & ROUTE_BODY) && !json_is(c->body, JSON_OBJECT)) {
         const char *object = flags & ROUTE_RECORD ? "record" : "object";
         if (flags & ROUTE_RECORD && c->route->fields)

@@ -123,17 +123,9 @@ static int take_author(struct taking *t, const struct merge_field *from, struct 
     return result < 0 ? err_set(error, result, NULL) : 0;
 }
 
-static const struct schema_field *known(const struct schema_table *table, const char *name)
-{
-    for (const struct schema_field *f = schema_base; f->name; f++)
-        if (strcmp(f->name, name) == 0)
-            return f;
-    return table ? schema_field(table, name, strlen(name)) : NULL;
-}
-
 static int take_field(struct taking *t, const struct merge_field *f, struct raum_error *error)
 {
-    const struct schema_field *field = known(t->row.table, f->name);
+    const struct schema_field *field = schema_field(t->row.table, f->name, strlen(f->name));
     if (strcmp(f->name, "authorId") == 0)
         return take_author(t, f, error);
     if (strcmp(f->name, "id") == 0 || strcmp(f->name, "spaceId") == 0 ||

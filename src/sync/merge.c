@@ -41,10 +41,7 @@ bool merge_is_fixed(const struct schema_table *t, const char *name)
 {
     if (strcmp(name, "authorId") == 0 || strcmp(name, "spaceId") == 0)
         return true;
-    for (const struct schema_field *f = schema_base; f->name; f++)
-        if (strcmp(f->name, name) == 0)
-            return f->right == RIGHT_FIXED;
-    const struct schema_field *f = t ? schema_field(t, name, strlen(name)) : NULL;
+    const struct schema_field *f = schema_field(t, name, strlen(name));
     return f && f->right == RIGHT_FIXED;
 }
 

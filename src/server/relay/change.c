@@ -84,14 +84,6 @@ static bool is_sealed_text(const struct schema_field *f, const struct merge_fiel
            memcmp(in->value, prefix, sizeof prefix - 1) == 0;
 }
 
-static const struct schema_field *known(const struct relay_change *c, const char *name)
-{
-    for (const struct schema_field *f = schema_base; f->name; f++)
-        if (strcmp(f->name, name) == 0)
-            return f;
-    return c->table ? schema_field(c->table, name, strlen(name)) : NULL;
-}
-
 static int check_value(struct relay_change *c, const struct schema_field *f,
                        const struct merge_field *in)
 {
@@ -168,7 +160,7 @@ static int take_field(struct relay_change *c, const struct merge_field *from)
         c->result->server_time = clock_at(c->now_ms, 0);
         return refuse(c, RAUM_ECLOCK_AHEAD);
     }
-    const struct schema_field *own = known(c, f.name);
+    const struct schema_field *own = schema_field(c->table, f.name, strlen(f.name));
     int result = own ? check_value(c, own, &f) : 0;
     return result ? result : add(c, &f);
 }
@@ -347,7 +339,7 @@ static int may_fix(struct relay_change *c, const struct merge_field *f, enum mer
 static int may_write(struct relay_change *c, const struct merge_field *f,
                      const struct rights_row *row, struct raum_error *error)
 {
-    const struct schema_field *own = known(c, f->name);
+    const struct schema_field *own = schema_field(c->table, f->name, strlen(f->name));
     const char *subject = NULL;
     struct json_doc doc;
     if (!own || own->right == RIGHT_FIXED)
@@ -400,7 +392,7 @@ static int merge(struct relay_change *c, const struct rights_row *row, uint32_t 
         const struct merge_field *f = &c->fields[i];
         const struct merge_field *old = merge_find(&c->record, f->name);
         enum merge_choice choice = merge_plan(c->table, &c->record, f);
-        const struct schema_field *own = known(c, f->name);
+        const struct schema_field *own = schema_field(c->table, f->name, strlen(f->name));
         if (merge_is_fixed(c->table, f->name))
             result = may_fix(c, f, choice, row->author);
         if (f->whole && own && own->right == RIGHT_CONSENT && is_true(f) && !is_true(old))

@@ -46,28 +46,6 @@ int check_end(struct checks *k)
     return k->count ? answer_fail(k->c, 400, "VALIDATION_ERROR", k->text) : 0;
 }
 
-static const char *kind_of(struct json_value v)
-{
-    switch (json_type(v)) {
-    case JSON_NONE:
-        return "undefined";
-    case JSON_NULL:
-        return "null";
-    case JSON_FALSE:
-    case JSON_TRUE:
-        return "boolean";
-    case JSON_NUMBER:
-        return "number";
-    case JSON_STRING:
-        return "string";
-    case JSON_ARRAY:
-        return "array";
-    case JSON_OBJECT:
-        return "object";
-    }
-    return "undefined";
-}
-
 /* True if the value is to be looked at: not absent or null where that is fine; an issue if it is of
  * another kind. */
 static bool present(struct checks *k, struct json_value v, const char *at, const char *key,
@@ -78,7 +56,7 @@ static bool present(struct checks *k, struct json_value v, const char *at, const
     bool absent = json_is(v, JSON_NONE) && !(flags & CHECK_REQUIRED);
     bool null = json_is(v, JSON_NULL) && (flags & CHECK_NULL);
     if (!absent && !null)
-        issue(k, at, key, "Invalid input: expected %s, received %s", kind, kind_of(v));
+        issue(k, at, key, "Invalid input: expected %s, received %s", kind, call_type_name(v));
     return false;
 }
 
