@@ -157,6 +157,13 @@ static bool is_slow(void *arg, const struct http_request *head)
     return false;
 }
 
+/* Each hash at work takes 19 MiB and a core: half of the cores are left to those who ask little. */
+static int hashers(void)
+{
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    return cores < 4 ? 1 : cores > 8 ? 4 : (int)(cores / 2);
+}
+
 static int listen_on(struct server *s, struct raum_error *error)
 {
     const struct server_options *o = &s->options;
@@ -168,6 +175,7 @@ static int listen_on(struct server *s, struct raum_error *error)
         .workers = o->workers ? o->workers : WORKERS,
         .credentials = has_credentials,
         .slow = is_slow,
+        .slow_workers = hashers(),
         .handle = handle,
         .arg = s,
         .worker_start = worker_start,

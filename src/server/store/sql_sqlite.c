@@ -250,7 +250,7 @@ int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error
     if (result == 0)
         result = open_alone(l, path, error);
     if (result == 0)
-        result = db_exec(l->db, "PRAGMA foreign_keys=ON; PRAGMA cache_size=-1024", error);
+        result = db_exec(l->db, "PRAGMA foreign_keys=ON; PRAGMA cache_size=-4096", error);
     if (result < 0) {
         lite_close(&l->sql);
         return result;
