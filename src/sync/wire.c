@@ -409,6 +409,7 @@ void wire_put_change(struct json_writer *w, const struct wire_change *c)
     put_str(w, "id", c->id);
     put_str(w, "op", wire_op_name(c->op));
     put_str(w, "spaceId", c->space);
+    put_str(w, "deletedAt", c->deleted);
     put_fields(w, c, false);
     put_fields(w, c, true);
     json_close_object(w);

@@ -76,8 +76,7 @@ static int load(struct relay_change *c, struct raum_error *error)
 
 /* ---- the change made complete ---- */
 
-/* A sealed value is text that nobody here can look into. */
-static bool is_sealed_text(const struct schema_field *f, const struct merge_field *in)
+bool relay_is_sealed(const struct schema_field *f, const struct merge_field *in)
 {
     static const char prefix[] = "\"raum:1:";
     return (f->flags & FIELD_SEALED) && in->len > sizeof prefix &&
@@ -88,7 +87,7 @@ static int check_value(struct relay_change *c, const struct schema_field *f,
                        const struct merge_field *in)
 {
     struct json_doc doc;
-    if (is_sealed_text(f, in))
+    if (relay_is_sealed(f, in))
         return 0;
     json_init(&doc);
     int result = json_parse(&doc, in->value, in->len, 0, NULL);
@@ -144,11 +143,14 @@ static int take_field(struct relay_change *c, const struct merge_field *from)
         if (result)
             return result;
     }
+    const struct schema_field *own = schema_field(c->table, f.name, strlen(f.name));
     if (strcmp(f.name, "id") == 0 || strcmp(f.name, "updatedAt") == 0 ||
-        (c->table && schema_is_derived(c->table, f.name, strlen(f.name))))
+        relay_older_sealed(c->who, c->part, own, &f))
         drop = true;
     if (drop)
         return 0;
+    if (c->table && schema_is_derived(c->table, f.name, strlen(f.name)))
+        return refuse(c, RAUM_EBAD_CHANGE); /* as on the device: worked out, never written */
     if (f.stamp.by && strcmp(f.stamp.by, c->who->account) != 0)
         return refuse(c, RAUM_ENOT_ALLOWED); /* nobody writes in another's name (G-A4) */
     f.stamp.by = c->who->account;
@@ -160,7 +162,6 @@ static int take_field(struct relay_change *c, const struct merge_field *from)
         c->result->server_time = clock_at(c->now_ms, 0);
         return refuse(c, RAUM_ECLOCK_AHEAD);
     }
-    const struct schema_field *own = schema_field(c->table, f.name, strlen(f.name));
     int result = own ? check_value(c, own, &f) : 0;
     return result ? result : add(c, &f);
 }
@@ -230,19 +231,19 @@ static int digest(struct relay_change *c, unsigned char out[RAUM_HASH_BYTES])
     return result;
 }
 
-/* The same write sent again is the same write (G-S5): its time is kept for 30 days. */
-static int receipt(struct relay_change *c, uint64_t *at, struct raum_error *error)
+/* The same write sent again is the same write (G-S5): its time is kept for 30 days, unless it is
+ * refused. */
+static int receipt(struct relay_change *c, struct raum_error *error)
 {
-    unsigned char hash[RAUM_HASH_BYTES];
     struct sql_rows *rows;
     struct clock clock = {c->relay->last};
-    int result = digest(c, hash);
+    int result = digest(c, c->digest);
     if (result < 0)
         return refuse(c, RAUM_ETOO_LARGE);
     result = sql_one(c->relay->sql, &rows, error, "SELECT at FROM receipts WHERE digest = ?1", "b",
-                     hash, sizeof hash);
+                     c->digest, sizeof c->digest);
     if (result == 0)
-        *at = (uint64_t)sql_int(rows, "at");
+        c->at = (uint64_t)sql_int(rows, "at");
     sql_rows_free(rows);
     if (result != RAUM_END)
         return result;
@@ -250,25 +251,32 @@ static int receipt(struct relay_change *c, uint64_t *at, struct raum_error *erro
         if (c->record.fields[i].stamp.at > clock.last &&
             clock_ms(c->record.fields[i].stamp.at) <= c->now_ms + CLOCK_AHEAD_MS_MAX)
             clock.last = c->record.fields[i].stamp.at;
-    *at = c->relay->last = clock_tick(&clock, c->now_ms);
+    c->at = c->relay->last = clock_tick(&clock, c->now_ms);
+    c->timed = true;
+    return 0;
+}
+
+static int keep_receipt(struct relay_change *c, struct raum_error *error)
+{
+    if (!c->timed)
+        return 0;
     return sql_run(c->relay->sql, error,
                    "INSERT INTO receipts (digest, at, created) VALUES (?1, ?2, ?3) "
                    "ON CONFLICT (digest) DO NOTHING",
-                   "bii", hash, sizeof hash, (int64_t)*at, c->now_ms);
+                   "bii", c->digest, sizeof c->digest, (int64_t)c->at, c->now_ms);
 }
 
 static int stamp_plain(struct relay_change *c, struct raum_error *error)
 {
-    uint64_t at = 0;
     int result = 0;
     bool asked = false;
     for (uint32_t i = 0; i < c->count && result == 0; i++) {
         if (!c->fields[i].plain)
             continue;
         if (!asked)
-            result = receipt(c, &at, error);
+            result = receipt(c, error);
         asked = true;
-        c->fields[i].stamp.at = at;
+        c->fields[i].stamp.at = c->at;
     }
     return result;
 }
@@ -454,6 +462,8 @@ static int store(struct relay_change *c, const struct buf *body, struct raum_err
     bool is_private = visibility && strcmp(visibility, "private") == 0;
     int64_t author = 0;
     int result = relay_ref(c->relay, relay_text(&c->record, "authorId", c->a), &author, error);
+    if (result == 0)
+        result = relay_ref(c->relay, c->wire->table, &c->tbl, error);
     c->part->seq++;
     if (!is_private)
         c->shared = c->part->seq;
@@ -468,16 +478,27 @@ static int store(struct relay_change *c, const struct buf *body, struct raum_err
             "shared = ?5, private = ?6, author = ?7, body = ?8",
             "iisiiiib", c->part->ref, c->tbl, c->wire->id, seq, c->shared, (int64_t)is_private,
             author, buf_text(body), body->len);
-    return result ? result : keep_history(c, error);
+    if (result == 0)
+        result = keep_history(c, error);
+    return result ? result : relay_slot_touch(c, error);
+}
+
+/* Asked before anything is written: names would stay behind. */
+static bool fits(const struct merge_record *r)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        bytes += r->fields[i].len + RELAY_FIELD_BYTES;
+    return bytes < RELAY_RECORD_MAX;
 }
 
 static int write_out(struct relay_change *c, struct raum_error *error)
 {
     struct buf body;
+    if (!fits(&c->record))
+        return refuse(c, RAUM_ETOO_LARGE);
     buf_init(&body, RELAY_RECORD_MAX);
     int result = relay_body_write(c->relay, &c->record, &body, error);
-    if (result == RAUM_ETOO_LARGE)
-        result = refuse(c, RAUM_ETOO_LARGE);
     if (result == 0)
         result = store(c, &body, error);
     buf_release(&body);
@@ -491,8 +512,8 @@ static int apply(struct relay_change *c, struct raum_error *error)
         return refuse(c, RAUM_ENOT_ALLOWED);
     if (c->table && c->part->type >= 0 && !schema_allowed(c->table->module, c->part->type))
         return refuse(c, RAUM_EMODULE_NOT_IN_SPACE);
-    int result = relay_ref(c->relay, c->wire->table, &c->tbl, error);
-    if (result == 0)
+    int result = relay_ref_find(c->relay, c->wire->table, &c->tbl, error);
+    if (result == 0 && c->tbl)
         result = load(c, error);
     if (result == 0 && !c->exists && c->wire->op != WIRE_INSERT)
         return refuse(c, RAUM_ENOT_FOUND); /* only who made a row can make it again */
@@ -516,7 +537,9 @@ static int apply(struct relay_change *c, struct raum_error *error)
         return result;
     c->result->status = taken ? WIRE_APPLIED : kept ? WIRE_STALE : WIRE_DUPLICATE;
     c->result->beaten = kept > 0;
-    return taken ? write_out(c, error) : 0;
+    if (taken)
+        result = write_out(c, error);
+    return result ? result : keep_receipt(c, error);
 }
 
 int relay_change_apply(struct relay_change *c, struct raum_error *error)

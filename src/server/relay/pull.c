@@ -12,7 +12,8 @@ struct pulling {
     const struct relay_caller *who;
     struct arena *a;
     struct relay_page *out;
-    int64_t account; /* number of the caller's name; 0: wrote nothing yet */
+    int64_t account;                  /* number of the caller's name; 0: wrote nothing yet */
+    int64_t tables[RELAY_APP_TABLES]; /* of an older client; see behind() */
     size_t bytes;
     uint32_t cap, retract_cap;
     bool full;
@@ -36,8 +37,6 @@ static int add_retract(struct pulling *p, const struct relay_part *part, const c
                        struct sql_rows *rows)
 {
     struct relay_page *out = p->out;
-    if (out->retract_count == RELAY_PAGE_MAX)
-        return RAUM_END;
     char *id = sql_copy(rows, "id", p->a);
     if (!id)
         return RAUM_ENOMEM;
@@ -85,12 +84,30 @@ static int add_row(struct pulling *p, const struct relay_part *part, struct sql_
                                                                 : 0;
 }
 
+/* The records of a partition behind `seen`, those of an older client's tables alone. */
+static int behind(const struct pulling *p, const struct relay_part *part, int64_t seen, int64_t end,
+                  int64_t room, struct sql_rows **rows, struct raum_error *error)
+{
+    const int64_t *t = p->tables;
+    if (!p->who->app)
+        return sql_many(p->relay->sql, rows, error,
+                        "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE "
+                        "part = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
+                        "iiii", part->ref, seen, end, room);
+    return sql_many(p->relay->sql, rows, error,
+                    "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE part = "
+                    "?1 AND seq > ?2 AND seq <= ?3 AND tbl IN (?5, ?6, ?7, ?8) ORDER BY seq "
+                    "LIMIT ?4",
+                    "iiiiiiii", part->ref, seen, end, room, t[0], t[1], t[2], t[3]);
+}
+
 /* Moves part->seq from what was seen to what is now sent. */
 static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
                      struct raum_error *error)
 {
     struct sql_rows *rows;
-    int64_t end = part->seq, room = RELAY_PAGE_MAX - (int64_t)p->out->answer.change_count;
+    int64_t end = part->seq, room = RELAY_PAGE_MAX - (int64_t)p->out->answer.change_count -
+                                    (int64_t)p->out->retract_count;
     part->seq = seen;
     if (seen >= end)
         return 0;
@@ -98,10 +115,7 @@ static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
         p->full = true;
         return 0;
     }
-    int result = sql_many(p->relay->sql, &rows, error,
-                          "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE "
-                          "part = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
-                          "iiii", part->ref, seen, end, room);
+    int result = behind(p, part, seen, end, room, &rows, error);
     bool whole = true;
     int64_t count = 0;
     while (result == 0 && (result = sql_next(rows, error)) == 0) {
@@ -132,7 +146,27 @@ static int prepare(struct pulling *p, struct raum_error *error)
     p->out->retracts = arena_zero(p->a, RELAY_PAGE_MAX * sizeof *p->out->retracts);
     if (!answer->changes || !p->out->retracts)
         return err_set(error, RAUM_ENOMEM, NULL);
-    return relay_ref_find(p->relay, p->who->account, &p->account, error);
+    int result = relay_ref_find(p->relay, p->who->account, &p->account, error);
+    if (result == 0 && p->who->app)
+        result = relay_older_tables(p->relay, p->who, p->tables, error);
+    return result;
+}
+
+/* A cursor over everything stands for its part as well, that of an app for its tables. */
+static void read_cursor(const struct pulling *p, const char *since, const char *epoch,
+                        struct relay_cursor *out)
+{
+    char tag[17];
+    const struct relay_caller *who = p->who;
+    relay_cursor_read(since, epoch, p->a, out);
+    if (out->count == 0 && who->app) {
+        relay_older_tag(p->relay, epoch, who->app, NULL, tag);
+        relay_cursor_read(since, tag, p->a, out);
+    }
+    if (out->count == 0 && who->app && who->table) {
+        relay_older_tag(p->relay, epoch, who->app, who->table, tag);
+        relay_cursor_read(since, tag, p->a, out);
+    }
 }
 
 /* Of the caller's partitions only: one that was left and joined again begins anew (G-S3). */
@@ -145,7 +179,10 @@ static int next_cursor(struct pulling *p, const struct relay_part *parts, uint32
     for (uint32_t i = 0; i < count; i++)
         if (parts[i].ref)
             after.parts[after.count++] = parts[i];
-    int result = relay_cursor_write(&after, epoch, p->a, &p->out->answer.until);
+    char tag[17];
+    if (p->who->app)
+        relay_older_tag(p->relay, epoch, p->who->app, p->who->table, tag);
+    int result = relay_cursor_write(&after, p->who->app ? tag : epoch, p->a, &p->out->answer.until);
     return result ? err_set(error, result, NULL) : 0;
 }
 
@@ -166,7 +203,7 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
         result = relay_parts(r, who, a, &parts, &count, error);
     if (result < 0)
         return result;
-    relay_cursor_read(since, epoch, a, &cursor);
+    read_cursor(&p, since, epoch, &cursor);
     for (uint32_t i = 0; i < count && result == 0; i++) {
         int64_t seen = seen_of(&cursor, parts[i].ref);
         if (space && strcmp(parts[i].id, space) != 0) {

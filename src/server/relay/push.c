@@ -110,20 +110,40 @@ int relay_push(struct relay *r, const struct relay_caller *who, const struct wir
     return result;
 }
 
-static int add_beaten(struct relay *r, const struct wire_change *c, const struct relay_part *part,
-                      struct arena *a, struct wire_answer *out, struct raum_error *error)
+/* Is the record in the answer already, whole? */
+static bool is_told(const struct wire_answer *answer, const struct wire_change *c,
+                    const struct relay_part *part)
+{
+    for (uint32_t i = 0; i < answer->change_count; i++) {
+        const struct wire_change *told = &answer->changes[i];
+        if (strcmp(told->id, c->id) == 0 && strcmp(told->table, c->table) == 0 &&
+            strcmp(told->space, part->id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* G-T9: it may have turned private since. */
+static int add_beaten(struct relay *r, const struct relay_caller *who, const struct wire_change *c,
+                      const struct relay_part *part, struct arena *a, struct wire_answer *out,
+                      struct raum_error *error)
 {
     struct sql_rows *rows;
     struct merge_record record;
-    int64_t tbl;
+    const struct schema_table *table = schema_table(c->table);
+    int64_t tbl, account = 0;
     size_t len;
+    if (is_told(out, c, part))
+        return 0;
     int result = relay_ref_find(r, c->table, &tbl, error);
+    if (result == 0)
+        result = relay_ref_find(r, who->account, &account, error);
     if (result < 0)
         return result;
     result = sql_one(r->sql, &rows, error,
                      "SELECT body FROM records r JOIN partitions p ON p.ref = r.part WHERE p.id = "
-                     "?1 AND r.tbl = ?2 AND r.id = ?3",
-                     "sis", part->id, tbl, c->id);
+                     "?1 AND r.tbl = ?2 AND r.id = ?3 AND (r.private = 0 OR r.author = ?4)",
+                     "sisi", part->id, tbl, c->id, account);
     if (result == 0) {
         const void *body = sql_bytes(rows, "body", &len);
         char *kept = arena_copy(a, body, len);
@@ -132,7 +152,7 @@ static int add_beaten(struct relay *r, const struct wire_change *c, const struct
     }
     sql_rows_free(rows);
     if (result == 0)
-        out->changes[out->change_count++] = (struct wire_change){.app = c->app,
+        out->changes[out->change_count++] = (struct wire_change){.app = table ? table->app : c->app,
                                                                  .table = c->table,
                                                                  .id = c->id,
                                                                  .space = part->id,
@@ -164,7 +184,7 @@ int relay_beaten(struct relay *r, const struct relay_caller *who, const struct w
             continue;
         result = relay_part_of(r, who, &q->changes[i], a, &part, error);
         if (result == 0)
-            result = add_beaten(r, &q->changes[i], &part, a, out, error);
+            result = add_beaten(r, who, &q->changes[i], &part, a, out, error);
     }
     return result;
 }
