@@ -442,6 +442,44 @@ static void test_pages_and_epoch_G_S2(void **state)
     assert_int_equal(page.answer.change_count, RELAY_PAGE_MAX);
 }
 
+/* A cursor over hundreds of spaces is long; it goes through the wire both ways all the same. */
+static void test_many_spaces_G_S2(void **state)
+{
+    (void)state;
+    struct wire_answer answer;
+    const char *since = "";
+    for (int i = 0; i < 300; i++) {
+        char id[16];
+        snprintf(id, sizeof id, "s%d", i);
+        KIT_OK(&kit, sql_run(kit.sql, &kit.error,
+                             "INSERT INTO spaces (id, name, slug, type, created) VALUES (?1, ?1, "
+                             "?1, 'team', 9)",
+                             "s", id));
+        KIT_OK(&kit, sql_run(kit.sql, &kit.error,
+                             "INSERT INTO members (id, space, account, role, created) VALUES (?1, "
+                             "?1, 'anna', 'owner', 9)",
+                             "s", id));
+        push_as("anna", "phone", write_of("insert", "tasks", "t", id, "title", "\"a\"", 0));
+    }
+    for (uint32_t round = 0; round < 2; round++) {
+        struct relay_caller who = {.account = "anna", .client = "phone"};
+        struct relay_written *written;
+        struct buf out;
+        uint32_t count;
+        char *text = arena_printf(&arena, "{\"since\":\"%s\",\"changes\":[]}", since);
+        buf_init(&out, 8u << 20);
+        KIT_OK(&kit, json_parse(&doc, text, strlen(text), 0, &kit.error));
+        KIT_OK(&kit,
+               relay_exchange(relay, &who, &doc, NULL, &arena, &out, &written, &count, &kit.error));
+        KIT_OK(&kit, json_parse(&doc, buf_text(&out), out.len, 0, &kit.error));
+        KIT_OK(&kit, wire_read_answer(&doc, &arena, &answer, &kit.error));
+        since = answer.until;
+        assert_int_equal(answer.change_count, round ? 0 : 300);
+        assert_true(strlen(since) > 1000);
+        buf_release(&out);
+    }
+}
+
 /* Eight writers at once while a reader follows: every row once, in some order, none missed. */
 struct writer {
     pthread_t thread;
@@ -534,6 +572,7 @@ int main(void)
         TEST(test_unknown_G_S16),
         TEST(test_pages_and_epoch_G_S2),
         TEST(test_concurrent_writers_G_S2),
+        TEST(test_many_spaces_G_S2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
