@@ -239,7 +239,8 @@ static int receipt(struct relay_change *c, uint64_t *at, struct raum_error *erro
     int result = digest(c, hash);
     if (result < 0)
         return refuse(c, RAUM_ETOO_LARGE);
-    result = sql_one(c->relay->sql, &rows, error, "SELECT at FROM receipts WHERE digest = ?1", "b",
+    result = sql_one(c->relay->sql, &rows, error,
+                     "SELECT at FROM receipts WHERE part = ?1 AND digest = ?2", "ib", c->part->ref,
                      hash, sizeof hash);
     if (result == 0)
         *at = (uint64_t)sql_int(rows, "at");
@@ -252,9 +253,9 @@ static int receipt(struct relay_change *c, uint64_t *at, struct raum_error *erro
             clock.last = c->record.fields[i].stamp.at;
     *at = c->relay->last = clock_tick(&clock, c->now_ms);
     return sql_run(c->relay->sql, error,
-                   "INSERT INTO receipts (digest, at, created) VALUES (?1, ?2, ?3) "
-                   "ON CONFLICT (digest) DO NOTHING",
-                   "bii", hash, sizeof hash, (int64_t)*at, c->now_ms);
+                   "INSERT INTO receipts (part, digest, at, created) VALUES (?1, ?2, ?3, ?4) "
+                   "ON CONFLICT (part, digest) DO NOTHING",
+                   "ibii", c->part->ref, hash, sizeof hash, (int64_t)*at, c->now_ms);
 }
 
 static int stamp_plain(struct relay_change *c, struct raum_error *error)

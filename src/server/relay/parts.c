@@ -102,7 +102,10 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
 static int read_part(struct relay *r, struct relay_part *p, struct raum_error *error)
 {
     struct sql_rows *rows;
-    int result =
+    int result = sql_scope(r->sql, "partition", p->id, error);
+    if (result < 0)
+        return result;
+    result =
         sql_one(r->sql, &rows, error, "SELECT ref, seq FROM partitions WHERE id = ?1", "s", p->id);
     if (result == 0) {
         p->ref = sql_int(rows, "ref");
@@ -128,12 +131,13 @@ int relay_part_open(struct relay *r, const struct relay_caller *who, struct rela
         result = read_part(r, p, error);
     if (result < 0 || p->role == ROLE_NONE || p->ref)
         return result;
-    result = sql_lock(r->sql, "partitions", error);
-    if (result == 0)
-        result = sql_run(r->sql, error,
-                         "INSERT INTO partitions (ref, id, seq) SELECT coalesce(max(ref), 0) + 1, "
-                         "?1, 0 FROM partitions",
-                         "s", p->id);
+    result = sql_is_postgres(r->sql)
+                 ? sql_run(r->sql, error, "INSERT INTO partitions (id, seq) VALUES (?1, 0)", "s",
+                           p->id)
+                 : sql_run(r->sql, error,
+                           "INSERT INTO partitions (ref, id, seq) SELECT coalesce(max(ref), 0) + "
+                           "1, ?1, 0 FROM partitions",
+                           "s", p->id);
     return result ? result : read_part(r, p, error);
 }
 
@@ -166,6 +170,8 @@ int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a
     own->type = -1;
     own->role = ROLE_OWNER;
     int result = read_part(r, own, error);
+    if (result == 0)
+        result = sql_scope(r->sql, "account", who->account, error);
     if (result == 0)
         result = sql_many(r->sql, &rows, error,
                           "SELECT s.id AS id, s.type AS type, m.role AS role, p.ref AS ref, p.seq "

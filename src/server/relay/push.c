@@ -2,6 +2,7 @@
 #include "base/plant.h"
 #include "server/relay/change.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct pushing {
@@ -120,6 +121,9 @@ static int add_beaten(struct relay *r, const struct wire_change *c, const struct
     int result = relay_ref_find(r, c->table, &tbl, error);
     if (result < 0)
         return result;
+    result = sql_scope(r->sql, "partition", part->id, error);
+    if (result < 0)
+        return result;
     result = sql_one(r->sql, &rows, error,
                      "SELECT body FROM records r JOIN partitions p ON p.ref = r.part WHERE p.id = "
                      "?1 AND r.tbl = ?2 AND r.id = ?3",
@@ -172,7 +176,13 @@ int relay_beaten(struct relay *r, const struct relay_caller *who, const struct w
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error)
 {
     int64_t oldest = now_ms - RELAY_KEEP_MS;
-    int result = sql_run(c, error, "DELETE FROM history WHERE created < ?1", "i", oldest);
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)oldest);
+    int result = sql_scope(c, "before", text, error);
+    if (result == 0)
+        result = sql_run(c, error, "DELETE FROM history WHERE created < ?1", "i", oldest);
+    if (result == 0)
+        result = sql_scope(c, "before", text, error);
     if (result == 0)
         result = sql_run(c, error, "DELETE FROM receipts WHERE created < ?1", "i", oldest);
     return result;

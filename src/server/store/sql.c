@@ -40,10 +40,17 @@ void sql_forget_all(struct sql *c)
         }
 }
 
+static void drop_scope(struct sql *c)
+{
+    while (c->scope_count > 0)
+        free(c->scope[--c->scope_count].value);
+}
+
 void sql_close(struct sql *c)
 {
     if (!c)
         return;
+    drop_scope(c);
     if (c->depth > 0)
         c->driver->rollback(c);
     c->depth = 0;
@@ -147,12 +154,12 @@ static int run(struct sql *c, struct sql_rows *rows, struct raum_error *error, c
     assert(count <= SQL_PARAMS_MAX);
     for (int i = 0; result == 0 && i < count; i++)
         result = take(&values[i], types[i], args, error);
-    if (result < 0)
-        return result;
-    result = run_once(c, rows, error, sql, types, values);
+    if (result == 0)
+        result = run_once(c, rows, error, sql, types, values);
     /* Nobody knows whether a lost write took place; a read may simply be asked again. */
     if (result == RAUM_EUNREACHABLE && c->depth == 0 && sql_words_reads(sql))
         result = run_once(c, rows, error, sql, types, values);
+    drop_scope(c); /* it was sent, and holds as long as the transaction */
     return result;
 }
 
@@ -313,6 +320,7 @@ int sql_begin(struct sql *c, struct raum_error *error)
         }
         if (result < 0)
             return result;
+        drop_scope(c);
         c->failed = 0;
     }
     c->depth++;
@@ -338,7 +346,30 @@ int sql_end(struct sql *c, int result, struct raum_error *error)
     } else
         c->driver->rollback(c);
     c->depth = 0;
+    drop_scope(c);
     return result;
+}
+
+int sql_scope(struct sql *c, const char *name, const char *value, struct raum_error *error)
+{
+    if (!sql_is_postgres(c))
+        return 0;
+    if (!utf8_valid(value, strlen(value)))
+        return err_at(error, "sql", RAUM_EBAD_CHANGE, "a text is not valid UTF-8");
+    char *copy = strdup(value);
+    if (!copy)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    int at = 0;
+    while (at < c->scope_count && strcmp(c->scope[at].name, name) != 0)
+        at++;
+    assert(at < SQL_SCOPES);
+    if (at < c->scope_count)
+        free(c->scope[at].value);
+    else
+        c->scope_count++;
+    c->scope[at].name = name;
+    c->scope[at].value = copy;
+    return 0;
 }
 
 int sql_lock(struct sql *c, const char *name, struct raum_error *error)
@@ -391,7 +422,7 @@ static int refuse_strangers(struct sql *c, struct raum_error *error)
 static int bring_up(struct sql *c, struct raum_error *error)
 {
     int64_t version = 0, newest = 0;
-    while (migrations[newest])
+    while (migrations[newest].both)
         newest++;
     int result = c->driver->script(c,
                                    "CREATE TABLE IF NOT EXISTS server_version ("
@@ -408,8 +439,11 @@ static int bring_up(struct sql *c, struct raum_error *error)
         return err_at(error, "sql", RAUM_ENEWER_DATABASE,
                       "the database has version %lld, this program knows %lld: use a newer one",
                       (long long)version, (long long)newest);
-    for (int64_t at = version; result == 0 && at < newest; at++)
-        result = c->driver->script(c, migrations[at], error);
+    for (int64_t at = version; result == 0 && at < newest; at++) {
+        result = c->driver->script(c, migrations[at].both, error);
+        if (result == 0 && migrations[at].postgres && sql_is_postgres(c))
+            result = c->driver->script(c, migrations[at].postgres, error);
+    }
     if (result == 0 && version < newest)
         result =
             sql_run(c, error, "UPDATE server_version SET version = ?1 WHERE id = 1", "i", newest);
@@ -429,5 +463,7 @@ int sql_migrate(struct sql *c, struct raum_error *error)
         result = sql_lock(c, "migrations", error);
     if (result == 0)
         result = bring_up(c, error);
+    if (result == 0 && c->driver->judge)
+        result = c->driver->judge(c, error);
     return sql_end(c, result, error);
 }

@@ -29,6 +29,8 @@ struct sql_stmt {
 #define SQL_CACHE_SETS 64
 #define SQL_CACHE_WAYS 4
 
+#define SQL_SCOPES 3
+
 struct sql_driver;
 struct sql {
     const struct sql_driver *driver;
@@ -38,6 +40,11 @@ struct sql {
     int depth;  /* 0, or nesting of sql_begin */
     int failed; /* what a nested transaction ended with */
     bool closing;
+    struct {
+        const char *name;
+        char *value;
+    } scope[SQL_SCOPES]; /* to be sent with the next statement */
+    int scope_count;
     int64_t changed;
     struct sql_stmt cache[SQL_CACHE_SETS][SQL_CACHE_WAYS];
     unsigned char next[SQL_CACHE_SETS]; /* the way that goes when all are taken */
@@ -78,6 +85,8 @@ struct sql_driver {
     int (*commit)(struct sql *c, struct raum_error *error);
     void (*rollback)(struct sql *c);
     int (*lock)(struct sql *c, const char *name, struct raum_error *error);
+    /* After migrations: may this role be trusted with them? NULL: always. */
+    int (*judge)(struct sql *c, struct raum_error *error);
     int (*notify)(struct sql *c, const char *channel, const char *payload,
                   struct raum_error *error);
 };

@@ -353,28 +353,58 @@ static PGresult *next_result(struct pg *p)
     return r;
 }
 
-static bool send_guarded(struct pg *p, const struct pg_stmt *stmt, const struct params *in)
+static bool send(struct pg *p, const char *text)
 {
-    return PQenterPipelineMode(p->conn) &&
-           PQsendQueryParams(p->conn, "SAVEPOINT raum", 0, NULL, NULL, NULL, NULL, 0) &&
-           PQsendQueryPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary, 1) &&
-           PQsendQueryParams(p->conn, "RELEASE raum", 0, NULL, NULL, NULL, NULL, 0) &&
-           PQpipelineSync(p->conn);
+    return PQsendQueryParams(p->conn, text, 0, NULL, NULL, NULL, NULL, 0);
 }
 
-/* A write within a transaction: refused, it is undone by itself and the transaction goes on. */
-static int run_guarded(struct pg *p, const struct pg_stmt *stmt, const struct params *in,
-                       struct sql_rows *rows, struct raum_error *error)
+/* Settings of the transaction; without one, of what stands between here and the sync. */
+static bool send_scope(struct pg *p)
 {
-    if (!send_guarded(p, stmt, in))
+    bool sent = true;
+    for (int i = 0; i < p->sql.scope_count && sent; i++) {
+        const char *values[] = {p->sql.scope[i].name, p->sql.scope[i].value};
+        sent = PQsendQueryParams(p->conn, "SELECT set_config('raum.' || $1::text, $2::text, true)",
+                                 2, NULL, values, NULL, NULL, 0);
+    }
+    return sent;
+}
+
+static bool send_all(struct pg *p, const struct pg_stmt *stmt, const struct params *in, bool guard)
+{
+    return PQenterPipelineMode(p->conn) && send_scope(p) && (!guard || send(p, "SAVEPOINT raum")) &&
+           PQsendQueryPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary, 1) &&
+           (!guard || send(p, "RELEASE raum")) && PQpipelineSync(p->conn);
+}
+
+/* `count` results that only have to be good; the first that is not, or NULL. */
+static PGresult *expect_fine(struct pg *p, int count)
+{
+    PGresult *bad = NULL;
+    for (int i = 0; i < count; i++) {
+        PGresult *r = next_result(p);
+        if (!bad && !fine(r))
+            bad = r;
+        else
+            PQclear(r);
+    }
+    return bad;
+}
+
+/* With what goes before it, and around it, in one go. guard: a write within a transaction; refused,
+ * it is undone by itself and the transaction goes on. */
+static int run_along(struct pg *p, const struct pg_stmt *stmt, const struct params *in, bool guard,
+                     struct sql_rows *rows, struct raum_error *error)
+{
+    if (!send_all(p, stmt, in, guard))
         return fail(p, NULL, error);
-    PGresult *saved = next_result(p), *r = next_result(p), *released = next_result(p);
-    PGresult *sync = next_result(p);
-    int result = fine(saved) ? take_result(p, r, stmt, rows, error) : fail(p, saved, error);
-    bool refused = fine(saved) && !fine(r);
-    if (result == 0 && (!fine(released) || PQresultStatus(sync) != PGRES_PIPELINE_SYNC))
+    PGresult *before = expect_fine(p, p->sql.scope_count + guard), *r = next_result(p);
+    PGresult *released = expect_fine(p, guard), *sync = next_result(p);
+    int result = before ? fail(p, before, error) : take_result(p, r, stmt, rows, error);
+    bool refused = guard && !before && !fine(r);
+    if (result == 0 && (released || PQresultStatus(sync) != PGRES_PIPELINE_SYNC))
         result = fail(p, released, error);
-    PQclear(saved);
+    PQclear(before);
     PQclear(r);
     PQclear(released);
     PQclear(sync);
@@ -397,8 +427,9 @@ static int pg_run(struct sql *c, struct sql_stmt *s, const struct sql_value *val
     int result = pack(&in, values, count, error);
     if (result < 0)
         return result;
-    return stmt->writes && c->depth > 0 ? run_guarded(p, stmt, &in, rows, error)
-                                        : run_plain(p, stmt, &in, rows, error);
+    bool guard = stmt->writes && c->depth > 0;
+    return guard || c->scope_count > 0 ? run_along(p, stmt, &in, guard, rows, error)
+                                       : run_plain(p, stmt, &in, rows, error);
 }
 
 static int pg_script(struct sql *c, const char *text, struct raum_error *error)
@@ -466,6 +497,33 @@ static int pg_notify(struct sql *c, const char *channel, const char *payload,
     return result;
 }
 
+/* Row-level security does not bind superusers and BYPASSRLS; and whoever restored the tables
+ * without their policies should know. */
+static int pg_judge(struct sql *c, struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    PGresult *r = PQexec(p->conn, "SELECT current_user, rolsuper OR rolbypassrls, "
+                                  "(SELECT count(*) FROM pg_class WHERE relnamespace = (SELECT oid "
+                                  "FROM pg_namespace WHERE nspname = current_schema()) "
+                                  "AND relname IN ('partitions', 'records', 'history', 'receipts') "
+                                  "AND relrowsecurity AND relforcerowsecurity) = 4 "
+                                  "FROM pg_roles WHERE rolname = current_user");
+    int result = fine(r) ? 0 : fail(p, r, error);
+    if (result == 0 && PQntuples(r) != 1)
+        result = err_at(error, "sql", RAUM_EINTERNAL, "PostgreSQL does not know its own role");
+    if (result == 0 && PQgetvalue(r, 0, 1)[0] == 't')
+        result = err_at(error, "sql", RAUM_ENOT_ALLOWED,
+                        "the role %s is above row-level security (SUPERUSER or BYPASSRLS), which "
+                        "keeps spaces apart: use an ordinary role that owns the database",
+                        PQgetvalue(r, 0, 0));
+    if (result == 0 && PQgetvalue(r, 0, 2)[0] != 't')
+        result = err_at(error, "sql", RAUM_ENOT_ALLOWED,
+                        "row-level security is not forced on the tables of records: restore the "
+                        "database whole, with its policies");
+    PQclear(r);
+    return result;
+}
+
 static const struct sql_driver driver = {
     .close = pg_close,
     .ready = pg_ready,
@@ -477,6 +535,7 @@ static const struct sql_driver driver = {
     .commit = pg_commit,
     .rollback = pg_rollback,
     .lock = pg_lock,
+    .judge = pg_judge,
     .notify = pg_notify,
 };
 
