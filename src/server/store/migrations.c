@@ -75,22 +75,22 @@ const char *const migrations[] = {
      * devices and accounts, are kept once. A record's seq is its place in the partition's order of
      * commits; shared: the last one at which it was not private. */
     "CREATE TABLE relay_state (key TEXT PRIMARY KEY, value TEXT NOT NULL);"
-    "CREATE TABLE names (ref BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE);"
+    "CREATE TABLE names (ref BIGINT PRIMARY KEY, name TEXT NOT NULL UNIQUE) WITHOUT ROWID;"
     "CREATE TABLE partitions ("
-    " ref BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE, seq BIGINT NOT NULL);"
+    " ref BIGINT PRIMARY KEY, id TEXT NOT NULL UNIQUE, seq BIGINT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE records ("
     " part BIGINT NOT NULL, tbl BIGINT NOT NULL, id TEXT NOT NULL, seq BIGINT NOT NULL,"
     " shared BIGINT NOT NULL, private BIGINT NOT NULL, author BIGINT NOT NULL, body BLOB NOT NULL,"
-    " PRIMARY KEY (part, tbl, id));"
+    " PRIMARY KEY (part, tbl, id)) WITHOUT ROWID;"
     "CREATE UNIQUE INDEX records_seq ON records (part, seq);"
-    /* What a field held before, 30 days: for attribution and undo. */
+    /* What a field held before, 30 days: for attribution and undo. In the order of commits, so that
+     * writing it is appending, and what is old lies together. */
     "CREATE TABLE history ("
-    " part BIGINT NOT NULL, tbl BIGINT NOT NULL, id TEXT NOT NULL, seq BIGINT NOT NULL,"
-    " created BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (part, tbl, id, seq));"
-    "CREATE INDEX history_created ON history (created);"
+    " part BIGINT NOT NULL, seq BIGINT NOT NULL, tbl BIGINT NOT NULL, id TEXT NOT NULL,"
+    " created BIGINT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (part, seq)) WITHOUT ROWID;"
     /* The time that a write without one was given: the same again when it is sent again. */
     "CREATE TABLE receipts ("
-    " digest BLOB PRIMARY KEY, at BIGINT NOT NULL, created BIGINT NOT NULL);"
+    " digest BLOB PRIMARY KEY, at BIGINT NOT NULL, created BIGINT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX receipts_created ON receipts (created);",
     NULL,
 };
