@@ -106,6 +106,19 @@ static int find(struct sql *c, struct sql_stmt **out, const char *sql, const cha
     return 0;
 }
 
+static bool is_text(const char *text, size_t len)
+{
+    return utf8_valid(text, len) && !memchr(text, 0, len);
+}
+
+static bool are_texts(const char *const *texts, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++)
+        good = is_text(texts[i], strlen(texts[i]));
+    return good;
+}
+
 /* Both databases are given the same texts: UTF-8 without NUL, as PostgreSQL wants it. */
 static int take(struct sql_value *v, char type, va_list *args, struct raum_error *error)
 {
@@ -120,14 +133,20 @@ static int take(struct sql_value *v, char type, va_list *args, struct raum_error
         break;
     case 't':
     case 'b':
-        v->data = va_arg(*args, const char *);
+    case 'I':
+    case 'T':
+    case 'B':
+        v->data = va_arg(*args, const void *);
         v->len = va_arg(*args, size_t);
         break;
     default:
         assert(type == 'n');
         return 0;
     }
-    if (type != 'b' && v->data && (!utf8_valid(v->data, v->len) || memchr(v->data, 0, v->len)))
+    bool good = type == 'T'                                  ? are_texts(v->data, v->len)
+                : (type == 's' || type == 't') && v->data ? is_text(v->data, v->len)
+                                                             : true;
+    if (!good)
         return err_at(error, "sql", RAUM_EBAD_CHANGE, "a text is not valid UTF-8");
     return 0;
 }

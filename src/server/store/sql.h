@@ -32,8 +32,14 @@ bool sql_is_postgres(const struct sql *c);
  * bind: nothing would keep spaces apart but each statement's own filter. */
 int sql_migrate(struct sql *c, struct raum_error *error) BASE_CHECK;
 
+struct sql_span {
+    const void *data;
+    size_t len;
+};
 /* Parameters follow `types`, one letter each: s text or NULL · i int64_t (cast!) · t text with
  * size_t length · b bytes with size_t length (pointer NULL: null) · n null (takes no argument).
+ * On PostgreSQL also arrays, for `unnest`, each with a size_t count behind it: I of int64_t ·
+ * T of texts (const char *const *) · B of struct sql_span.
  * EXISTS: a UNIQUE or primary key refused it (the transaction goes on on both). */
 int sql_run(struct sql *c, struct raum_error *error, const char *sql, const char *types,
             ...) BASE_CHECK;

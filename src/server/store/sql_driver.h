@@ -10,11 +10,12 @@
 #define SQL_ROWS_MAX ((size_t)64 << 20) /* bytes of one result; more is LIMIT */
 #define SQL_WAIT_MS 5000                /* for another writer; then BUSY */
 
-/* One parameter: s and t are text, b bytes, i a number; data NULL is null whatever the letter. */
+/* One parameter: s and t are text, b bytes, i a number; data NULL is null whatever the letter. Of
+ * I, T and B data is the first element and len how many there are. */
 struct sql_value {
     char type;
     int64_t number;
-    const char *data;
+    const void *data;
     size_t len;
 };
 

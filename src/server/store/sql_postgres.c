@@ -21,15 +21,21 @@ enum oid {
     OID_INT2 = 21,
     OID_INT4 = 23,
     OID_TEXT = 25,
+    OID_BYTEA_ARRAY = 1001,
+    OID_TEXT_ARRAY = 1009,
+    OID_INT8_ARRAY = 1016,
     OID_VARCHAR = 1043,
     OID_NUMERIC = 1700,
 };
+
+#define ARRAYS_MAX ((size_t)256 << 20) /* bytes of one statement's arrays */
 
 struct pg {
     struct sql sql;
     PGconn *conn;
     unsigned generation; /* of the connection: statements of an older one are gone with it */
     unsigned names;
+    struct buf arrays; /* parameters of the statement that runs */
 };
 
 struct pg_stmt {
@@ -153,10 +159,31 @@ static void pg_close(struct sql *c)
 {
     struct pg *p = pg_of(c);
     PQfinish(p->conn);
+    buf_release(&p->arrays);
     free(p);
 }
 
 /* ---- statements */
+
+static Oid oid_of(char type)
+{
+    switch (type) {
+    case 'i':
+        return OID_INT8;
+    case 'b':
+        return OID_BYTEA;
+    case 'n':
+        return 0;
+    case 'I':
+        return OID_INT8_ARRAY;
+    case 'T':
+        return OID_TEXT_ARRAY;
+    case 'B':
+        return OID_BYTEA_ARRAY;
+    default:
+        return OID_TEXT;
+    }
+}
 
 static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *error)
 {
@@ -169,10 +196,7 @@ static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *erro
     *stmt = (struct pg_stmt){.generation = p->generation, .writes = !sql_words_reads(s->text)};
     snprintf(stmt->name, sizeof stmt->name, "s%u", p->names++);
     for (size_t i = 0; s->types[i]; i++)
-        types[i] = s->types[i] == 'i'   ? OID_INT8
-                   : s->types[i] == 'b' ? OID_BYTEA
-                   : s->types[i] == 'n' ? 0
-                                        : OID_TEXT;
+        types[i] = oid_of(s->types[i]);
     buf_init(&text, 1 << 20);
     sql_words_parameters(&text, s->text);
     int result = buf_error(&text, error);
@@ -210,12 +234,78 @@ struct params {
     unsigned char numbers[SQL_PARAMS_MAX][8];
 };
 
-static int pack(struct params *out, const struct sql_value *values, int count,
+static void put_number(struct buf *out, uint64_t n, int bytes)
+{
+    unsigned char big[8];
+    for (int k = 0; k < bytes; k++)
+        big[k] = (unsigned char)(n >> 8 * (bytes - 1 - k));
+    buf_add(out, big, (size_t)bytes);
+}
+
+static void put_element(struct buf *out, const void *data, size_t len)
+{
+    put_number(out, len, 4);
+    buf_add(out, data, len);
+}
+
+/* dimensions, are there nulls, type of the elements, their number, number of the first; each then
+ * with its length before it. */
+static void put_array(struct buf *out, const struct sql_value *v)
+{
+    Oid element = v->type == 'I' ? OID_INT8 : v->type == 'T' ? OID_TEXT : OID_BYTEA;
+    const int64_t *numbers = v->data;
+    const char *const *texts = v->data;
+    const struct sql_span *spans = v->data;
+    put_number(out, 1, 4);
+    put_number(out, 0, 4);
+    put_number(out, element, 4);
+    put_number(out, v->len, 4);
+    put_number(out, 1, 4);
+    for (size_t i = 0; i < v->len; i++) {
+        if (v->type == 'T')
+            put_element(out, texts[i], strlen(texts[i]));
+        else if (v->type == 'B')
+            put_element(out, spans[i].data, spans[i].len);
+        else {
+            put_number(out, 8, 4);
+            put_number(out, (uint64_t)numbers[i], 8);
+        }
+    }
+}
+
+static bool is_array(const struct sql_value *v)
+{
+    return v->type == 'I' || v->type == 'T' || v->type == 'B';
+}
+
+static int pack_arrays(struct pg *p, struct params *out, const struct sql_value *values, int count,
+                       struct raum_error *error)
+{
+    size_t from[SQL_PARAMS_MAX + 1];
+    buf_reset(&p->arrays);
+    for (int i = 0; i < count; i++) {
+        from[i] = p->arrays.len;
+        if (is_array(&values[i]))
+            put_array(&p->arrays, &values[i]);
+    }
+    from[count] = p->arrays.len;
+    int result = buf_error(&p->arrays, error);
+    for (int i = 0; i < count && result == 0; i++)
+        if (is_array(&values[i])) {
+            out->data[i] = buf_text(&p->arrays) + from[i];
+            out->lens[i] = (int)(from[i + 1] - from[i]);
+        }
+    return result;
+}
+
+static int pack(struct pg *p, struct params *out, const struct sql_value *values, int count,
                 struct raum_error *error)
 {
+    bool arrays = false;
     out->count = count;
     for (int i = 0; i < count; i++) {
         const struct sql_value *v = &values[i];
+        arrays |= is_array(v);
         out->data[i] = v->data;
         out->lens[i] = (int)v->len;
         out->binary[i] = 1;
@@ -228,7 +318,7 @@ static int pack(struct params *out, const struct sql_value *values, int count,
         out->data[i] = (const char *)out->numbers[i];
         out->lens[i] = 8;
     }
-    return 0;
+    return arrays ? pack_arrays(p, out, values, count, error) : 0;
 }
 
 /* ---- results */
@@ -424,7 +514,7 @@ static int pg_run(struct sql *c, struct sql_stmt *s, const struct sql_value *val
     const struct pg_stmt *stmt = s->handle;
     struct params in;
     c->changed = 0;
-    int result = pack(&in, values, count, error);
+    int result = pack(p, &in, values, count, error);
     if (result < 0)
         return result;
     bool guard = stmt->writes && c->depth > 0;
@@ -553,6 +643,7 @@ int sql_postgres_open(struct sql **out, const char *url, struct raum_error *erro
     if (!p)
         return err_set(error, RAUM_ENOMEM, NULL);
     p->sql.driver = &driver;
+    buf_init(&p->arrays, ARRAYS_MAX);
     p->conn = PQconnectdbParams(names, values, 1);
     int result = p->conn ? greet(p, error) : err_set(error, RAUM_ENOMEM, NULL);
     if (result < 0) {
