@@ -19,6 +19,8 @@ struct relay {
     struct relay_name *by_ref;  /* the same texts, lent */
     uint32_t cap, count;
     uint64_t last; /* the newest time given out */
+    struct arena scratch; /* of the batch at work */
+    struct buf body;      /* of the record being written */
     int restored;  /* 1: this database came back from a backup; -1: not asked yet */
 };
 
@@ -66,7 +68,9 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
                   struct arena *a, struct relay_part *out, struct raum_error *error) BASE_CHECK;
 /* Within the transaction that writes: locks it, reads role and seq, makes its row. */
 int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
-                    struct arena *a, struct raum_error *error) BASE_CHECK;
+                    struct raum_error *error) BASE_CHECK;
+/* ref and seq of p->id; both 0: nothing was ever written to it. */
+int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *error) BASE_CHECK;
 /* Every partition of the caller, their user partition first. */
 int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a,
                 struct relay_part **out, uint32_t *count, struct raum_error *error) BASE_CHECK;

@@ -98,7 +98,10 @@ static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
         p->full = true;
         return 0;
     }
-    int result = sql_many(p->relay->sql, &rows, error,
+    int result = sql_scope(p->relay->sql, "partition", part->id, error);
+    if (result < 0)
+        return result;
+    result = sql_many(p->relay->sql, &rows, error,
                           "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE "
                           "part = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
                           "iiii", part->ref, seen, end, room);
