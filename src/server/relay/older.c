@@ -143,11 +143,14 @@ static int load_slots(struct telling *t, const char *space, struct raum_error *e
         return 0;
     t->space = space;
     t->of = NULL;
-    int result = sql_many(t->relay->sql, &rows, error,
-                          "SELECT r.body AS body FROM records r JOIN partitions p ON p.ref = "
-                          "r.part WHERE p.id = ?1 AND r.tbl = ?2 AND (r.private = 0 OR r.author = "
-                          "?3)",
-                          "sii", space, t->slots, t->account);
+    int result = sql_scope(t->relay->sql, "partition", space, error);
+    if (result < 0)
+        return result;
+    result = sql_many(t->relay->sql, &rows, error,
+                      "SELECT r.body AS body FROM records r JOIN partitions p ON p.ref = "
+                      "r.part WHERE p.id = ?1 AND r.tbl = ?2 AND (r.private = 0 OR r.author = "
+                      "?3)",
+                      "sii", space, t->slots, t->account);
     while (result == 0 && (result = sql_next(rows, error)) == 0)
         result = add_slot(t, rows, error);
     sql_rows_free(rows);

@@ -115,7 +115,11 @@ static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
         p->full = true;
         return 0;
     }
-    int result = behind(p, part, seen, end, room, &rows, error);
+    int result = sql_scope(p->relay->sql, "partition", part->id, error);
+    if (result == 0)
+        result = behind(p, part, seen, end, room, &rows, error);
+    if (result < 0)
+        return result;
     bool whole = true;
     int64_t count = 0;
     while (result == 0 && (result = sql_next(rows, error)) == 0) {

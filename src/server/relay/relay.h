@@ -20,7 +20,6 @@
 #define RELAY_PAGE_MAX 1000                  /* records of one answer */
 #define RELAY_PAGE_BYTES ((size_t)768 << 10) /* and about as many bytes */
 #define RELAY_RECORD_MAX ((size_t)512 << 10) /* bytes of a record */
-#define RELAY_FIELD_BYTES 64                 /* of it, beside a field's value, at most */
 #define RELAY_KEEP_MS (INT64_C(30) * 24 * 3600 * 1000)
 
 struct relay; /* one a worker: its connection, and the names it has seen */
@@ -85,6 +84,9 @@ int relay_pull_json(struct relay *r, const struct relay_caller *who, const char 
 
 /* Forgets history and receipts that are older than 30 days. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
+/* The epoch of this database: made at the first call, 16 hex digits. */
+int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
+                struct raum_error *error) BASE_CHECK;
 /* A new epoch: after a restore, when what devices have seen may be ahead of what is here (G-O4). */
 int relay_new_epoch(struct sql *c, const struct raum_env *env, struct raum_error *error) BASE_CHECK;
 

@@ -9,14 +9,17 @@ static int touch(struct relay_change *c, int64_t pictures, const char *id, struc
 {
     if (!id)
         return 0;
-    int64_t seq = c->part->seq + 1;
-    int result = sql_run(c->relay->sql, error,
-                         "UPDATE records SET seq = ?1, shared = CASE WHEN private = 0 THEN ?1 ELSE "
-                         "shared END WHERE part = ?2 AND tbl = ?3 AND id = ?4",
-                         "iiis", seq, c->part->ref, pictures, id);
-    if (result == 0 && sql_changed(c->relay->sql) > 0)
-        c->part->seq = seq;
-    return result;
+    struct relay_record *picture = relay_batch_add(c->batch, pictures, id);
+    if (!picture)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    int result = relay_batch_load(c->batch, error);
+    if (result < 0 || !picture->exists)
+        return result;
+    picture->seq = ++c->part->seq;
+    if (!picture->is_private)
+        picture->shared = picture->seq;
+    picture->changed = true;
+    return 0;
 }
 
 int relay_slot_touch(struct relay_change *c, struct raum_error *error)
