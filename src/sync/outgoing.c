@@ -352,6 +352,8 @@ static int offer_row(void *arg, struct row *row, struct raum_error *error)
         if (is_own(r, &s))
             tags |= UINT64_C(1) << f->tag;
     }
+    if (row->extra.kind != VALUE_NULL) /* what the row was made with has no entry of its own */
+        extra = is_own(r, &row->stamps.row);
     for (uint32_t i = 0; i < row->stamps.count && !extra; i++)
         extra = row->stamps.entries[i].tag == 0 && is_own(r, &row->stamps.entries[i].stamp);
     return tags || extra ? dirty_mark(r, row, tags, extra, error) : 0;
