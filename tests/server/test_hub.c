@@ -107,7 +107,8 @@ static void remove_member(const struct person *owner, const char *mail)
 
 static atomic_uint stamps;
 
-/* One change of a field, by a device; the answer's cursor goes to `until` unless NULL. */
+/* One change of a field, by a device that stands at `until`; the answer's cursor goes there, too.
+ * NULL: at the start. */
 static void push_at(struct server *server, struct sql *sql, const char *token, const char *device,
                     const char *space, const char *op, const char *id, const char *field,
                     const char *value, const char *wanted, char *until)
@@ -115,14 +116,14 @@ static void push_at(struct server *server, struct sql *sql, const char *token, c
     struct desk there = {.server = server, .sql = sql};
     char at[CLOCK_TEXT];
     struct reply r;
-    size_t len = strlen(value) + 600;
+    size_t len = strlen(value) + 600 + (until ? strlen(until) : 0);
     char *json = malloc(len);
     clock_format(clock_at(now_ms(), atomic_fetch_add(&stamps, 1)), at);
     snprintf(json, len,
-             "{\"clientId\":\"%s\",\"since\":\"\",\"changes\":[{\"app\":\"todo\",\"table\":"
+             "{\"clientId\":\"%s\",\"since\":\"%s\",\"changes\":[{\"app\":\"todo\",\"table\":"
              "\"tasks\",\"id\":\"%s\",\"op\":\"%s\",\"spaceId\":\"%s\",\"fields\":{\"%s\":{"
              "\"value\":%s,\"at\":\"%s\"}}}]}",
-             device, id, op, space, field, value, at);
+             device, until ? until : "", id, op, space, field, value, at);
     desk_ask(&there, "POST", "/api/v1/sync", token, json, &r);
     if (r.status != 200)
         fail_msg("push: %d %s", r.status, buf_text(&r.body));
@@ -256,7 +257,7 @@ static void test_at_once_G_S13(void **state)
 static void test_own_write_behind(void **state)
 {
     struct reader phone;
-    char until[4096], query[5000];
+    char until[4096] = "", query[5000];
     (void)state;
     push_at(desk.server, desk.sql, anna.token, "phone", family, "insert", "a", "title", "\"a\"",
             "applied", until);
@@ -570,19 +571,20 @@ static void test_heartbeat(void **state)
  * cursor and misses nothing. One that reads slowly is waited for. */
 static void test_slow_reader(void **state)
 {
-    enum { ROWS = 100, SIZE = 60000 };
+    enum { ROWS = 120, SIZE = 60000 };
     struct reader r;
     struct http_stats stats;
     static char title[SIZE + 3];
-    char id[20];
+    char id[20], until[4096] = "";
     (void)state;
     memset(title, 'x', SIZE);
     title[0] = title[SIZE - 1] = '"';
     for (int i = 0; i < ROWS; i++) {
         snprintf(id, sizeof id, "r%03d", i);
-        push_as(&anna, anna.space, "insert", id, "description", title);
+        push_at(desk.server, desk.sql, anna.token, "phone", anna.space, "insert", id,
+                "description", title, "applied", until);
     }
-    int small = 4096;
+    int small = 65536;
     reader_open(&r, port, anna.token, NULL, "", NULL);
     setsockopt(r.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
     bool closed = false;
