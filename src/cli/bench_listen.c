@@ -85,11 +85,12 @@ void listen_task(char *out, size_t size, const char *id, const char *title)
     const struct raum_env *env = raum_env_native();
     char at[CLOCK_TEXT];
     clock_format(clock_at(env->now_ms(env->ctx), 0), at);
-    snprintf(out, size,
-             "{\"clientId\":\"writer\",\"since\":\"\",\"changes\":[{\"app\":\"todo\",\"table\":"
-             "\"tasks\",\"id\":\"%s\",\"op\":\"insert\",\"spaceId\":\"team\",\"fields\":{\"title\":{"
-             "\"value\":\"%s\",\"at\":\"%s\"}}}]}",
-             id, title, at);
+    snprintf(
+        out, size,
+        "{\"clientId\":\"writer\",\"since\":\"\",\"changes\":[{\"app\":\"todo\",\"table\":"
+        "\"tasks\",\"id\":\"%s\",\"op\":\"insert\",\"spaceId\":\"team\",\"fields\":{\"title\":{"
+        "\"value\":\"%s\",\"at\":\"%s\"}}}]}",
+        id, title, at);
 }
 
 /* ---- sockets ---- */

@@ -270,7 +270,8 @@ static void test_own_write_behind(void **state)
     assert_int_equal(reader_count(&phone), 2);
     assert_string_equal(reader_id(&phone, 0), "b");
     reader_close(&phone);
-    reader_open(&phone, port, anna.token, "phone", "?since=nonsense", until); /* the header counts */
+    reader_open(&phone, port, anna.token, "phone", "?since=nonsense",
+                until); /* the header counts */
     reader_expect(&phone, "ready");
     reader_expect(&phone, "changes");
     assert_int_equal(reader_count(&phone), 2);
@@ -560,8 +561,8 @@ static void test_heartbeat(void **state)
     assert_false(reader_next(&r, 1000));
     assert_false(r.closed);
     int beats = 0;
-    for (const char *at = buf_text(&r.all); (at = strstr(at, "event: heartbeat\ndata: {\"serverTime"));
-         at++)
+    for (const char *at = buf_text(&r.all);
+         (at = strstr(at, "event: heartbeat\ndata: {\"serverTime")); at++)
         beats++;
     assert_true(beats >= 5 && beats <= 11);
     reader_close(&r);
