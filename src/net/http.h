@@ -140,6 +140,8 @@ size_t http_stream_unread(struct http_stream *s);
 /* Closes it when what was queued has left, or after a second: nothing more is taken. */
 void http_stream_finish(struct http_stream *s);
 void http_stream_close(struct http_stream *s); /* within a loop's turn; pending bytes are dropped */
+bool http_stream_closed(struct http_stream *s);
+struct http_stream *http_stream_ref(struct http_stream *s);
 void http_stream_unref(struct http_stream *s); /* NULL is fine */
 
 #endif

@@ -27,6 +27,20 @@ int http_stream_begin(struct http_request *q, const char *type, const struct htt
     return 0;
 }
 
+struct http_stream *http_stream_ref(struct http_stream *s)
+{
+    atomic_fetch_add(&s->refs, 1);
+    return s;
+}
+
+bool http_stream_closed(struct http_stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool closed = s->closed || s->finishing;
+    pthread_mutex_unlock(&s->lock);
+    return closed;
+}
+
 static void drop_pending(struct http_stream *s)
 {
     if (s->pending)
@@ -50,7 +64,7 @@ static void tell_loop(struct http_stream *s)
     if (s->dirty)
         return;
     s->dirty = true;
-    atomic_fetch_add(&s->refs, 1);
+    http_stream_ref(s);
     pthread_mutex_lock(&l->lock);
     s->next = l->dirty;
     l->dirty = s;

@@ -16,6 +16,7 @@
 #include "server/store/backup.h"
 #include "server/store/sql.h"
 #include "server/stream/hub.h"
+#include "server/stream/watch.h"
 #include "server/url.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -198,7 +199,8 @@ static int open_hub(struct server *s, struct raum_error *error)
                               .account_max = o->account_streams_max};
     if (!hub.streams_max && o->tls_cert) /* of 4,000 connections */
         hub.streams_max = 3000;
-    return hub_new(&s->hub, &hub, error);
+    int rc = hub_new(&s->hub, &hub, error);
+    return rc == 0 && s->upstream ? watch_new(&s->watch, s, error) : rc;
 }
 
 /* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
@@ -246,6 +248,7 @@ void server_stop(struct server *s)
     s->stopping = true;
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    watch_free(s->watch);
     hub_free(s->hub);
     mailer_free(s->mailer);
     plain_counts_free(s->counts);

@@ -15,6 +15,7 @@
 struct sql;
 struct http_server;
 struct hub;
+struct watch;
 struct limiter;
 struct server_counts;
 struct route;
@@ -53,6 +54,7 @@ struct server {
     struct sql *sql;                 /* of the main thread: migrations, sweeps */
     struct http_server *http;
     struct hub *hub;                 /* open streams; NULL: not listening */
+    struct watch *watch;             /* with --auth: of whom they are */
     struct limiter *limiter;
     struct mailer *mailer;
     struct pages *pages;

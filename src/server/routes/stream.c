@@ -4,6 +4,7 @@
 #include "server/routes/routes.h"
 #include "server/spaces/spaces.h"
 #include "server/stream/hub.h"
+#include "server/stream/watch.h"
 
 #include <string.h>
 
@@ -36,8 +37,7 @@ static int refuse(struct call *c, int rc)
 static int stream(struct call *c)
 {
     struct hub_asker who = {.account = c->session->account,
-                            .session = c->session->id,
-                            .expires = c->session->expires,
+                            .session = c->server->upstream ? NULL : c->session->id,
                             .client = http_header(c->http, "X-Client-Id"),
                             .since = since(c),
                             .space = http_param(c->http, "space")};
@@ -50,6 +50,8 @@ static int stream(struct call *c)
         rc = http_add(c->http, "Cache-Control", "no-cache");
     if (rc == 0)
         rc = hub_open(c->server->hub, c->http, &who, &c->error);
+    if (rc == 0 && c->server->watch && watch_add(c->server->watch, c) < 0)
+        http_stream_close(c->http->stream);
     return rc ? refuse(c, rc) : 0;
 }
 

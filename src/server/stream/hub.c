@@ -557,7 +557,6 @@ static int sub_new(struct hub *h, const struct hub_asker *who, struct hub_sub **
     if (!s)
         return RAUM_ENOMEM;
     s->hub = h;
-    s->expires = who->expires;
     int result = copy(&s->session, who->session);
     if (result == 0)
         result = copy(&s->client, who->client);

@@ -31,8 +31,8 @@ struct hub_options {
 /* Who opens a stream; texts are copied. */
 struct hub_asker {
     const char *account;
-    const char *session; /* id; when its row is gone the stream is closed */
-    int64_t expires;     /* of the session, ms */
+    /* Its id: when the row is gone or over, the stream is closed. NULL: none of ours. */
+    const char *session;
     const char *client;  /* X-Client-Id; NULL: it is sent its own changes, too */
     const char *since;   /* cursor; NULL: from the start */
     const char *space;   /* the only partition; NULL: all of the account */

@@ -287,6 +287,10 @@ static int ask_session(struct hub *h, const struct hub_sub *s, int64_t *expires,
 int hub_sub_check(struct hub *h, struct hub_sub *s, struct raum_error *error)
 {
     int64_t now = h->o.env->now_ms(h->o.env->ctx);
+    if (!s->session) {
+        s->expires = INT64_MAX;
+        return 0;
+    }
     int result = ask_session(h, s, &s->expires, error);
     if (result < 0)
         return result;
