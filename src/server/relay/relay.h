@@ -6,7 +6,7 @@
  * are asked in the transaction that writes (G-S1). `seq` is given under the partition's lock, so
  * the order of seq is the order of commits, and a cursor over it misses nothing (G-S2).
  *
- *     cursor   base64url of: version 1 | epoch: 8 bytes | (partition: varint | seq: varint)*
+ *     cursor   base64url of: version 1 | epoch: 16 hex digits | (partition: varint | seq: varint)*
  *     body     version 1 | field*
  *     field    name | at: 8 bytes | device | account | agent | origin: 1 byte | length | JSON
  *
@@ -33,6 +33,8 @@ void relay_free(struct relay *r); /* NULL is fine */
 struct relay_caller {
     const char *account, *client;
     const char *agent; /* NULL: the person's own hand */
+    /* An older client knows one app (older.c): NULL, or its name; `table` narrows a pull. */
+    const char *app, *table;
 };
 /* What a push wrote, for those who listen: one entry a partition. */
 struct relay_written {
@@ -75,6 +77,10 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
                    const char *space, struct arena *a, struct buf *out,
                    struct relay_written **written, uint32_t *count,
                    struct raum_error *error) BASE_CHECK;
+
+/* What lies behind the cursor alone, as JSON. */
+int relay_pull_json(struct relay *r, const struct relay_caller *who, const char *since,
+                    struct arena *a, struct buf *out, struct raum_error *error) BASE_CHECK;
 
 /* Forgets history and receipts that are older than 30 days. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
