@@ -149,7 +149,7 @@ static int put_list(struct sql *c, int64_t part, struct relay_record *const *lis
     }
     if (n == 0)
         return 0;
-    return sql_run(c, error,
+    return sql_later(c, error,
                    "INSERT INTO records (part, tbl, id, seq, shared, private, author, body) SELECT "
                    "?1, k.* FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8) AS k ON CONFLICT (part, tbl, "
                    "id) DO UPDATE SET seq = excluded.seq, shared = excluded.shared, private = "
