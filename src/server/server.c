@@ -6,6 +6,7 @@
 #include "server/auth/session.h"
 #include "server/auth/upstream.h"
 #include "server/call.h"
+#include "server/epoch.h"
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
@@ -87,6 +88,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = sql_open(&s->sql, s->database, s->env, error);
     if (rc == 0)
         rc = sql_migrate(s->sql, error);
+    if (rc == 0)
+        rc = server_check_epoch(s, error);
     if (rc == 0)
         rc = limiter_new(&s->limiter, s->env, error);
     if (rc == 0)

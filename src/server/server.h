@@ -2,7 +2,8 @@
  * neither engine nor modules (ARCHITECTURE §1): the server holds accounts, spaces and merged
  * records, it runs no replica.
  *
- * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock */
+ * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock
+ *                  mark (server/epoch.h) */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -77,6 +78,9 @@ int server_port(const struct server *s);
 /* The same without listening: for admin commands and tests without sockets. */
 int server_open(struct server **out, const struct server_options *options,
                 struct raum_error *error) BASE_CHECK;
+/* Has the database gone back in time? Then it gets a new epoch, and the log says so. By the same.
+ */
+int server_check_epoch(struct server *s, struct raum_error *error) BASE_CHECK;
 /* Deletes what has run out. By the thread that started the server, now and then. */
 int server_sweep(struct server *s, struct raum_error *error) BASE_CHECK;
 void server_stop(struct server *s); /* graceful, at most ten seconds; NULL is fine */

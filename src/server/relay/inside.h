@@ -21,7 +21,7 @@ struct relay {
     uint64_t last; /* the newest time given out */
     struct arena scratch; /* of the batch at work */
     struct buf body;      /* of the record being written */
-    int restored;  /* 1: this database came back from a backup; -1: not asked yet */
+    bool restored; /* this database came back from a backup; false: ask again */
 };
 
 /* The number of a name; made if it is new (within a transaction, which may still fail: the cache

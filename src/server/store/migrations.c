@@ -40,7 +40,7 @@ const struct migration migrations[] = {
     " id TEXT PRIMARY KEY, name TEXT NOT NULL, slug TEXT NOT NULL UNIQUE, logo TEXT,"
     " type TEXT NOT NULL, tier TEXT NOT NULL DEFAULT 'public', metadata TEXT,"
     " created BIGINT NOT NULL, deleted BIGINT, deleted_by TEXT);"
-    "CREATE INDEX spaces_deleted ON spaces (deleted);"
+    "CREATE INDEX spaces_deleted ON spaces (deleted) WHERE deleted IS NOT NULL;"
     /* Slugs a space once had: they lead to it until another space takes them. */
     "CREATE TABLE old_slugs ("
     " slug TEXT PRIMARY KEY, space TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE);"
