@@ -189,13 +189,17 @@ static int others(struct reconcile *c, const struct reconcile_space *list, unsig
     return result;
 }
 
-static int was_restored(struct raum *r, const char *epoch, bool *out, struct raum_error *error)
+static int look_at_epoch(struct raum *r, const char *epoch, bool *restored,
+                         struct raum_error *error)
 {
     struct arena a;
     char *known = NULL;
     arena_init(&a, 65536);
-    int result = replica_meta_get(r, RECONCILE_EPOCH, &a, &known, error);
-    *out = known && epoch && strcmp(known, epoch) != 0;
+    int result = epoch ? replica_meta_get(r, RECONCILE_EPOCH, &a, &known, error) : 0;
+    bool same = known && epoch && strcmp(known, epoch) == 0;
+    *restored = known && !same;
+    if (result == 0 && epoch && !same)
+        result = replica_meta_set(r, RECONCILE_EPOCH, epoch, error);
     arena_release(&a);
     return result;
 }
@@ -208,7 +212,7 @@ int reconcile_spaces(struct raum *r, const struct reconcile_space *list, unsigne
     int result = replica_begin(r, error);
     if (result < 0)
         return result;
-    result = was_restored(r, epoch, &c.restored, error);
+    result = look_at_epoch(r, epoch, &c.restored, error);
     c.room = r->space_count + count + made_count + 1;
     c.notes = calloc(c.room, sizeof *c.notes);
     if (result == 0 && !c.notes)

@@ -63,6 +63,7 @@ struct relay_page {
     struct wire_answer answer; /* changes, until, epoch, more; no results */
     struct relay_retract *retracts;
     uint32_t retract_count;
+    int64_t behind; /* about how many records are still to come */
 };
 /* Everything behind the cursor (NULL, "", unknown or of another epoch: from the start) in the
  * caller's partitions, or in `space` alone. A space that the caller is not in: NOT_FOUND. */
