@@ -1,0 +1,403 @@
+/* What goes over the wire, and what becomes of it: each request is also given to the model, and the
+ * server's answer must be the model's. */
+#include "sim/sim.h"
+
+#include "base/clock.h"
+
+#define RESULTS 6000
+
+static struct mresult results[RESULTS];
+
+/* ---- an answer, as the model has it ---- */
+
+static void check_result(int index, struct json_value v, const struct mresult *wanted)
+{
+    int64_t said = -1;
+    struct json_value code = json_get(v, "code");
+    if (!json_int(json_get(v, "index"), &said) || said != index)
+        sim_die("result %d is of another change", index);
+    bool fits = json_equals(json_get(v, "status"), wanted->status) &&
+                (wanted->code ? json_equals(code, raum_code_name(wanted->code)) : !code.doc);
+    if (!fits) {
+        size_t len;
+        const char *raw = json_raw(v, &len);
+        sim_die("%s/%s of %s: %.*s instead of %s %s", wanted->table, wanted->id,
+                wanted->space ? wanted->space : "nowhere", (int)len, raw, wanted->status,
+                wanted->code ? raum_code_name(wanted->code) : "");
+    }
+    if (wanted->code == RAUM_ECLOCK_AHEAD && !json_is(json_get(v, "serverTime"), JSON_STRING))
+        sim_die("who is ahead is not told the time");
+}
+
+static const char *text_of(struct json_value v)
+{
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    const char *text = json_str(v, &a), *out = text ? model_str(text) : NULL;
+    arena_release(&a);
+    return out;
+}
+
+static void check_field(const struct mrow *row, struct json_value v)
+{
+    uint64_t at = 0;
+    size_t len;
+    const char *name = text_of(json_key(v)), *raw = json_raw(json_get(v, "value"), &len);
+    const char *text = text_of(json_get(v, "at"));
+    const struct mfield *f = model_field(row, name);
+    if (!f || clock_parse(text, strlen(text), &at) != 0 || at != f->at ||
+        !model_same(model_text(raw, len), f->value))
+        sim_die("%s of %s/%s is sent as %.*s at %s, it is %s", name, row->table, row->id, (int)len,
+                raw, text, f ? f->value : "not there");
+    const char *dev = text_of(json_get(v, "dev")), *by = text_of(json_get(v, "by"));
+    if ((dev && strcmp(dev, f->dev) != 0) || (by && strcmp(by, f->by) != 0))
+        sim_die("%s of %s/%s is by %s of %s, not of %s", name, row->table, row->id, f->by, f->dev,
+                dev ? dev : "?");
+}
+
+/* G-S1, G-T9: a row that the account may see at this moment, whole and as it is. */
+static const struct mrow *check_sent(const char *account, struct json_value change)
+{
+    const char *space = text_of(json_get(change, "spaceId")),
+               *table = text_of(json_get(change, "table")), *id = text_of(json_get(change, "id"));
+    int count = 0;
+    if (people_role(account, space) == ROLE_NONE)
+        sim_die("%s was sent a row of %s", account, space);
+    const struct mrow *row = model_find(&sim.model, space, table, id);
+    if (!row)
+        sim_die("%s was sent %s/%s of %s, which nobody wrote", account, table, id, space);
+    if (model_is_private(row) && strcmp(model_field_text(row, "authorId"), account) != 0)
+        sim_die("%s was sent %s/%s, which is private", account, table, id);
+    struct json_value fields = json_get(change, "fields");
+    for (struct json_value v = json_first(fields); v.doc; v = json_next(fields, v), count++)
+        check_field(row, v);
+    if (count != row->count)
+        sim_die("%s/%s was sent with %d of %d fields", table, id, count, row->count);
+    return row;
+}
+
+static void check_retract(const char *account, struct json_value v)
+{
+    const char *space = text_of(json_get(v, "spaceId")), *table = text_of(json_get(v, "table")),
+               *id = text_of(json_get(v, "id"));
+    const struct mrow *row = model_find(&sim.model, space, table, id);
+    if (people_role(account, space) == ROLE_NONE || !row || !model_is_private(row) ||
+        strcmp(model_field_text(row, "authorId"), account) == 0 ||
+        !check_was_shared(space, table, id))
+        sim_die("%s/%s was withdrawn from %s without a reason", table, id, account);
+}
+
+/* What lost is told what won, wherever its cursor stands. */
+static void check_beaten(const char *account, const struct mresult *r, struct json_value changes)
+{
+    const struct mrow *row = r->lost ? model_find(&sim.model, r->space, r->table, r->id) : NULL;
+    if (!row ||
+        (model_is_private(row) && strcmp(model_field_text(row, "authorId"), account) != 0))
+        return;
+    for (struct json_value v = json_first(changes); v.doc; v = json_next(changes, v))
+        if (json_equals(json_get(v, "id"), r->id) && json_equals(json_get(v, "table"), r->table) &&
+            json_equals(json_get(v, "spaceId"), r->space))
+            return;
+    sim_die("%s lost in %s/%s and was not told what won", account, r->table, r->id);
+}
+
+static void check_answer(const char *account, const char *body, size_t len, int count)
+{
+    struct json_doc doc;
+    json_init(&doc);
+    NEED(json_parse(&doc, body, len, 0, &sim.error));
+    struct json_value root = json_root(&doc), list = json_get(root, "results"),
+                      changes = json_get(root, "serverChanges"),
+                      retracts = json_get(root, "retracts");
+    int index = 0;
+    for (struct json_value v = json_first(list); v.doc && index < count; v = json_next(list, v))
+        check_result(index, v, &results[index]), index++;
+    if (index != count)
+        sim_die("%d results for %d changes", index, count);
+    for (struct json_value v = json_first(changes); v.doc; v = json_next(changes, v))
+        (void)check_sent(account, v);
+    for (struct json_value v = json_first(retracts); v.doc; v = json_next(retracts, v))
+        check_retract(account, v);
+    for (int i = 0; i < count; i++)
+        check_beaten(account, &results[i], changes);
+    json_release(&doc);
+}
+
+/* ---- a request at the server ---- */
+
+static int64_t seq_at_server(const char *space)
+{
+    struct sql_rows *rows;
+    int64_t seq = 0;
+    int result = sql_one(sim.sql, &rows, &sim.error, "SELECT seq FROM partitions WHERE id = ?1",
+                         "s", space);
+    if (result == 0)
+        seq = sql_int(rows, "seq");
+    sql_rows_free(rows);
+    return seq;
+}
+
+static void note_shared(int count)
+{
+    for (int i = 0; i < count; i++) {
+        const struct mresult *r = &results[i];
+        const struct mrow *row = r->space ? model_find(&sim.model, r->space, r->table, r->id) : NULL;
+        if (row && !model_is_private(row))
+            check_shared(r->space, r->table, r->id);
+    }
+}
+
+/* It died: each partition's changes are there as a whole or not at all (G-O1). */
+static void after_death(const struct mcaller *who, const struct json_doc *doc)
+{
+    static struct model before;
+    const char *done[MODEL_PARTS];
+    int count = 0;
+    struct json_value list = json_get(json_root(doc), "changes");
+    server_close();
+    disk_revive(OWNER_SERVER, sim_below(2), &sim.state);
+    server_open();
+    for (int i = 0; i < (int)json_count(list) && i < RESULTS; i++) {
+        const char *space = results[i].space;
+        int k = 0;
+        while (k < count && done[k] != space)
+            k++;
+        if (!space || k < count || count == MODEL_PARTS)
+            continue;
+        done[count++] = space;
+        model_copy(&before, &sim.model);
+        static struct mresult again[RESULTS];
+        model_apply(&sim.model, who, doc, space, again);
+        int64_t seq = seq_at_server(space);
+        if (seq == model_seq(&sim.model, space))
+            continue;
+        model_copy(&sim.model, &before);
+        if (seq != model_seq(&before, space))
+            sim_die("%s is at %lld after a crash, not at %lld", space, (long long)seq,
+                    (long long)model_seq(&before, space));
+    }
+    sim.model.last = 0;
+    note_shared((int)json_count(list));
+}
+
+static void check_written(const struct relay_written *written, uint32_t count, int changes)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (written[i].to != model_seq(&sim.model, model_str(written[i].partition)))
+            sim_die("%s is at %lld, %lld changes were taken", written[i].partition,
+                    (long long)written[i].to,
+                    (long long)model_seq(&sim.model, model_str(written[i].partition)));
+    for (int i = 0; i < sim.model.part_count && count == 0 && changes; i++)
+        if (seq_at_server(sim.model.parts[i].space) != sim.model.parts[i].seq)
+            sim_die("something was written to %s", sim.model.parts[i].space);
+}
+
+bool net_serve(const char *account, const char *client, const char *body, size_t len, bool may_die,
+               char **answer, size_t *answer_len)
+{
+    struct arena a;
+    struct buf out;
+    struct json_doc doc;
+    struct relay_written *written;
+    uint32_t count;
+    struct relay_caller who = {.account = account, .client = client};
+    struct mcaller caller = {model_str(account), sim.server_world.now_ms, people_role};
+    static struct model asked; /* what the model would come to, before it is known whether it is */
+    arena_init(&a, 256u << 20);
+    buf_init(&out, 32u << 20);
+    json_init(&doc);
+    NEED(json_parse(&doc, body, len, 0, &sim.error));
+    int changes = (int)json_count(json_get(json_root(&doc), "changes"));
+    if (may_die && sim.weather.crashes && !sim_postgres && sim_below(8) == 0)
+        disk_kill_after(OWNER_SERVER, (long)sim_below(40));
+    int result =
+        relay_exchange(sim.relay, &who, &doc, NULL, &a, &out, &written, &count, &sim.error);
+    bool dead = disk_is_dead(OWNER_SERVER);
+    if (result < 0 && !dead)
+        sim_die("the server fails: %s", sim.error.text);
+    if (dead) {
+        model_copy(&asked, &sim.model);
+        model_apply(&asked, &caller, &doc, NULL, results);
+        after_death(&caller, &doc);
+    } else {
+        disk_kill_after(OWNER_SERVER, -1);
+        model_apply(&sim.model, &caller, &doc, NULL, results);
+        note_shared(changes);
+        check_written(written, count, changes);
+        *answer = buf_detach(&out, answer_len);
+        check_answer(account, *answer, *answer_len, changes);
+    }
+    json_release(&doc);
+    buf_release(&out);
+    arena_release(&a);
+    return !dead;
+}
+
+/* ---- a device's session ---- */
+
+/* G-O4, G-S5: what the sender was told is taken is not lost again. */
+static void note_told(int i, const char *body, size_t len)
+{
+    struct device *d = &sim.devices[i];
+    struct json_doc asked, said;
+    json_init(&asked);
+    json_init(&said);
+    NEED(json_parse(&asked, d->sent, d->sent_len, 0, &sim.error));
+    NEED(json_parse(&said, body, len, 0, &sim.error));
+    struct json_value changes = json_get(json_root(&asked), "changes"),
+                      list = json_get(json_root(&said), "results"), r = json_first(list);
+    for (struct json_value c = json_first(changes); c.doc && r.doc;
+         c = json_next(changes, c), r = json_next(list, r)) {
+        struct json_value fields = json_get(c, "fields");
+        const char *space = text_of(json_get(c, "spaceId")), *id = text_of(json_get(c, "id"));
+        char personal[60];
+        if (strncmp(space, "_personal:", 10) == 0) {
+            snprintf(personal, sizeof personal, "p-%s", space + 10);
+            space = model_str(personal);
+        }
+        if (json_equals(json_get(r, "status"), "rejected"))
+            continue;
+        for (struct json_value v = json_first(fields); v.doc; v = json_next(fields, v)) {
+            size_t raw_len;
+            const char *raw = json_raw(json_get(v, "value"), &raw_len),
+                       *at = text_of(json_get(v, "at")), *dev = text_of(json_get(v, "dev"));
+            struct mfield f = {.name = text_of(json_key(v)),
+                               .value = model_text(raw, raw_len),
+                               .dev = dev ? dev : model_str(d->r->device)};
+            if (clock_parse(at, strlen(at), &f.at) == 0)
+                check_told(space, text_of(json_get(c, "table")), id, &f);
+        }
+    }
+    json_release(&asked);
+    json_release(&said);
+}
+
+static void answer(int i, int status, const char *body, size_t len)
+{
+    struct device *d = &sim.devices[i];
+    int result = session_answer(d->session, d->world.now_ms, status, 0, body, len, &sim.error);
+    if (!sim_done(i, result, false, "an answer"))
+        return;
+    if (status == 200)
+        note_told(i, body, len);
+    check_device(i);
+}
+
+static void remember_sent(struct device *d, const struct session_step *step)
+{
+    d->sent = realloc(d->sent, step->len + 1);
+    memcpy(d->sent, step->body, step->len);
+    d->sent[step->len] = '\0';
+    d->sent_len = step->len;
+}
+
+/* It arrives some day; its sender does not wait for it. */
+static void delay(int i)
+{
+    struct device *d = &sim.devices[i];
+    for (int p = 0; p < PACKETS; p++) {
+        struct packet *packet = &sim.packets[p];
+        if (packet->account)
+            continue;
+        *packet = (struct packet){sim_accounts[d->account], model_str(d->r->device),
+                                  malloc(d->sent_len), d->sent_len};
+        memcpy(packet->body, d->sent, d->sent_len);
+        return;
+    }
+}
+
+void net_deliver_packet(void)
+{
+    char *body;
+    size_t len;
+    int count = 0;
+    while (count < PACKETS && sim.packets[count].account)
+        count++;
+    if (count == 0)
+        return;
+    int which = (int)sim_below((uint32_t)count);
+    struct packet p = sim.packets[which];
+    sim.packets[which] = sim.packets[count - 1];
+    sim.packets[count - 1] = (struct packet){0};
+    if (net_serve(p.account, p.client, p.body, p.len, true, &body, &len))
+        free(body);
+    free(p.body);
+}
+
+void net_forget(void)
+{
+    for (int p = 0; p < PACKETS; p++)
+        free(sim.packets[p].body);
+}
+
+/* What is between a request and its answer, when not all is well. */
+static void unlucky(int i, uint32_t luck)
+{
+    struct device *d = &sim.devices[i];
+    char *body;
+    size_t len;
+    if (luck < 8 || d->cut > sim.step) { /* the request is lost */
+        answer(i, 0, NULL, 0);
+        return;
+    }
+    if (luck < 16) { /* it is late: later ones overtake it */
+        delay(i);
+        answer(i, 0, NULL, 0);
+        return;
+    }
+    bool served = net_serve(sim_accounts[d->account], d->r->device, d->sent, d->sent_len, true,
+                            &body, &len);
+    if (served && luck < 24) { /* it arrives twice */
+        free(body);
+        served = net_serve(sim_accounts[d->account], d->r->device, d->sent, d->sent_len, true,
+                           &body, &len);
+    }
+    if (!served || luck < 32) { /* the answer is lost */
+        if (served)
+            free(body);
+        answer(i, 0, NULL, 0);
+    } else if (luck < 55) { /* the answer is late: edits come before it */
+        d->late = body;
+        d->late_len = len;
+        if (sim_below(2))
+            edit_again(i);
+    } else {
+        answer(i, 200, body, len);
+        free(body);
+    }
+}
+
+bool net_turn(int i, bool fair)
+{
+    struct device *d = &sim.devices[i];
+    struct session_step step;
+    char *body;
+    size_t len;
+    int result = session_next(d->session, d->world.now_ms, &step, &sim.error);
+    if (!sim_done(i, result, false, "its session"))
+        return false;
+    if (step.action == SESSION_WAIT && fair)
+        d->world.now_ms = step.until;
+    if (step.action == SESSION_WAIT)
+        return fair;
+    if (step.action != SESSION_SEND)
+        return false;
+    if (d->late) { /* what was delayed arrives now */
+        char *late = d->late;
+        d->late = NULL;
+        answer(i, 200, late, d->late_len);
+        free(late);
+        return true;
+    }
+    remember_sent(d, &step);
+    if (!fair) {
+        unlucky(i, sim_below(100));
+        return true;
+    }
+    if (net_serve(sim_accounts[d->account], d->r->device, d->sent, d->sent_len, false, &body,
+                  &len)) {
+        answer(i, 200, body, len);
+        free(body);
+    }
+    return true;
+}
