@@ -99,9 +99,13 @@ static struct raw *raw_open(int device)
     buf_init(&sql, 1 << 16);
     for (const struct schema_table *t = schema_tables; t->name; t++)
         buf_printf(&sql,
-                   "SELECT '%s', id, space, author, visibility FROM \"data_%s\" WHERE author <> "
+                   "SELECT '%s', %s, space, author, visibility FROM \"data_%s\" WHERE author <> "
                    "(SELECT ref FROM accounts WHERE id = ?1) UNION ALL ",
-                   t->name, t->name);
+                   t->name,
+                   schema_is_slots(t)
+                       ? "(SELECT a.id FROM accounts a WHERE a.ref = person) || ':' || slot"
+                       : "id",
+                   t->name);
     buf_str(&sql, "SELECT tbl, id, space, author, visibility FROM data_opaque WHERE author <> "
                   "(SELECT ref FROM accounts WHERE id = ?1)");
     raw_prepare(raw, &raw->rows, buf_text(&sql));

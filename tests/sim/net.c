@@ -123,6 +123,21 @@ static void check_answer(const char *account, const char *body, size_t len, int 
     json_release(&doc);
 }
 
+/* RAUM_SIM_SHOW=ID: what is said of one row. */
+static void show(const char *account, const char *what, const char *body, size_t len)
+{
+    static const char *id;
+    const char *at = body;
+    if (!id)
+        id = getenv("RAUM_SIM_SHOW") ? getenv("RAUM_SIM_SHOW") : "";
+    while (*id && (at = memmem(at, len - (size_t)(at - body), id, strlen(id)))) {
+        const char *end = memmem(at, len - (size_t)(at - body), "\"table\"", 7);
+        printf("step %d, %s %s: %.*s\n", sim.step, account, what,
+               (int)((end ? end : body + len) - at), at);
+        at += strlen(id);
+    }
+}
+
 /* ---- a request at the server ---- */
 
 static int64_t seq_at_server(const char *space)
@@ -213,6 +228,7 @@ bool net_serve(const char *account, const char *client, const char *body, size_t
     int result =
         relay_exchange(sim.relay, &who, &doc, NULL, &a, &out, &written, &count, &sim.error);
     bool dead = disk_is_dead(OWNER_SERVER);
+    show(account, dead ? "asks a dying server" : "asks", body, len);
     if (result < 0 && !dead)
         sim_die("the server fails: %s", sim.error.text);
     if (dead) {
@@ -225,6 +241,7 @@ bool net_serve(const char *account, const char *client, const char *body, size_t
         note_shared(changes);
         check_written(written, count, changes);
         *answer = buf_detach(&out, answer_len);
+        show(account, "is told", *answer, *answer_len);
         check_answer(account, *answer, *answer_len, changes);
     }
     json_release(&doc);
