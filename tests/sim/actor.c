@@ -85,7 +85,7 @@ static void touch(struct client *x)
         put_field(x, true, "createdAt", "\"2026-01-01T00:00:00.000Z\"");
     else if (what == 2)
         put_field(x, true, "deletedAt", "null");
-    else if (what == 3)
+    else if (what == 3 && strncmp(row->space, "user:", 5) != 0)
         put_field(x, true, "visibility", sim_below(2) ? "\"space\"" : "\"private\"");
     else if (what == 4)
         put_field(x, true, "authorId", "\"anna\"");
