@@ -740,8 +740,8 @@ const struct text_pair text_pairs[] = {
      "damit kommt man an die Schlüssel, wenn die Passphrase verloren ist: raum key recovery "
      "--code"},
     {"you are in", "dabei in"},
-    {"you are not in the space %s any more: it is hidden on this device",
-     "du bist nicht mehr im Raum %s: auf diesem Gerät ist er verborgen"},
+    {"you are not in the space %s any more: it was erased on this device",
+     "du bist nicht mehr im Raum %s: auf diesem Gerät wurde er gelöscht"},
     {"your name, as others see it", "dein Name, wie andere ihn sehen"},
     {"your role in this space does not allow that", "deine Rolle in diesem Raum erlaubt das nicht"},
     {"the last owner cannot go: make somebody else an owner first, see raum space role",

@@ -79,8 +79,6 @@ struct relay_cursor {
 };
 /* Did this database ever come back from a backup? Then it has forgotten what it once sent. */
 int relay_was_restored(struct relay *r, bool *out, struct raum_error *error) BASE_CHECK;
-int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
-                struct raum_error *error) BASE_CHECK;
 /* What is no cursor of this epoch is the start: an empty list. */
 void relay_cursor_read(const char *text, const char *epoch, struct arena *a,
                        struct relay_cursor *out);

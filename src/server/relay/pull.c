@@ -174,7 +174,9 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
             continue;
         }
         found = true;
+        int64_t end = parts[i].seq;
         result = pull_part(&p, &parts[i], seen, error);
+        out->behind += end - parts[i].seq;
     }
     if (result == 0 && !found) /* not one's own looks like not there */
         return err_at(error, "relay", RAUM_ENOT_FOUND, NULL);

@@ -63,6 +63,7 @@ struct relay_page {
     struct wire_answer answer; /* changes, until, epoch, more; no results */
     struct relay_retract *retracts;
     uint32_t retract_count;
+    int64_t behind; /* about how many records are still to come */
 };
 /* Everything behind the cursor (NULL, "", unknown or of another epoch: from the start) in the
  * caller's partitions, or in `space` alone. A space that the caller is not in: NOT_FOUND. */
@@ -80,6 +81,9 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
 
 /* Forgets history and receipts that are older than 30 days. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
+/* The epoch of this database: made at the first call, 16 hex digits. */
+int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
+                struct raum_error *error) BASE_CHECK;
 /* A new epoch: after a restore, when what devices have seen may be ahead of what is here (G-O4). */
 int relay_new_epoch(struct sql *c, const struct raum_env *env, struct raum_error *error) BASE_CHECK;
 

@@ -1,5 +1,6 @@
 #include "server/auth/auth.h"
 #include "server/auth/upstream.h"
+#include "server/relay/relay.h"
 #include "server/spaces/check.h"
 #include "server/spaces/organization.h"
 #include "server/spaces/role.h"
@@ -85,6 +86,7 @@ static int list_spaces(struct call *c)
 {
     struct sql_rows *rows;
     struct answer a;
+    char epoch[17];
     const char *deleted = http_param(c->http, "deleted");
     bool with_deleted = deleted && strcmp(deleted, "1") == 0;
     answer_begin(&a);
@@ -105,11 +107,14 @@ static int list_spaces(struct call *c)
             put_space(&a.w, rows);
     }
     sql_rows_free(rows);
+    rc = rc < 0 ? rc : relay_epoch(c->sql, c->server->env, epoch, &c->error);
     if (rc < 0) {
         buf_release(&a.buf);
         return rc;
     }
     json_close_array(&a.w);
+    /* What is not in the list is gone, unless this database came back from a backup (G-O4). */
+    put_text(&a.w, "epoch", epoch);
     json_close_object(&a.w);
     return answer_send(c, &a);
 }
