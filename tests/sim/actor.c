@@ -136,8 +136,8 @@ void actor_some(void)
     static const int64_t skews[] = {0, 0, -3600000, -60000, 240000, 7200000};
     int account = (int)sim_below(ACCOUNTS);
     struct client x = {.account = sim_accounts[account], .stamps = sim_below(2)};
-    char *body;
-    size_t len;
+    char *body = NULL;
+    size_t len = 0;
     x.now_ms = sim.server_world.now_ms + skews[sim_below(6)];
     snprintf(x.client, sizeof x.client, "%s-%s", x.stamps ? "new" : "old", x.account);
     buf_init(&x.body, 1 << 16);
@@ -154,7 +154,9 @@ void actor_some(void)
     }
     buf_str(&x.body, "]}");
     for (uint32_t n = sim_below(4) == 0 ? 2 : 1; n > 0; n--) { /* once more: the same effect */
-        (void)net_serve(x.account, x.client, buf_text(&x.body), x.body.len, false, &body, &len);
+        struct packet p = {x.account, x.client, NULL, (char *)(uintptr_t)buf_text(&x.body),
+                           x.body.len};
+        (void)net_serve(&p, false, &body, &len);
         keep_cursor(account, body, len);
         free(body);
     }

@@ -74,7 +74,7 @@ void check_forget(void)
 
 struct raw {
     sqlite3 *db;
-    sqlite3_stmt *rows, *spaces, *clock;
+    sqlite3_stmt *rows, *orphans, *spaces, *clock;
     uint64_t seen; /* state of the disk that was looked at */
 };
 static struct raw raws[DEVICES];
@@ -109,6 +109,15 @@ static struct raw *raw_open(int device)
     buf_str(&sql, "SELECT tbl, id, space, author, visibility FROM data_opaque WHERE author <> "
                   "(SELECT ref FROM accounts WHERE id = ?1)");
     raw_prepare(raw, &raw->rows, buf_text(&sql));
+    buf_reset(&sql);
+    buf_str(&sql, "SELECT n FROM (");
+    for (const struct schema_table *t = schema_tables; t->name; t++)
+        buf_printf(&sql, "SELECT n FROM \"data_%s\" UNION ALL ", t->name);
+    buf_str(&sql, "SELECT n FROM data_opaque UNION ALL SELECT n FROM dirty UNION ALL SELECT n FROM "
+                  "parked UNION ALL SELECT n FROM conflicts UNION ALL SELECT space << 40 FROM media "
+                  "UNION ALL SELECT space << 40 FROM keys UNION ALL SELECT space << 40 FROM coming) "
+                  "WHERE n >> 40 NOT IN (SELECT ref FROM spaces)");
+    raw_prepare(raw, &raw->orphans, buf_text(&sql));
     raw_prepare(raw, &raw->spaces, "SELECT id, role FROM spaces WHERE ref = ?1 OR ?1 = 0");
     raw_prepare(raw, &raw->clock, "SELECT value FROM meta WHERE key = 'clock'");
     sqlite3_bind_text(raw->rows, 1, sim_accounts[d->account], -1, SQLITE_STATIC);
@@ -121,6 +130,7 @@ void check_close(int device)
 {
     struct raw *raw = &raws[device];
     sqlite3_finalize(raw->rows);
+    sqlite3_finalize(raw->orphans);
     sqlite3_finalize(raw->spaces);
     sqlite3_finalize(raw->clock);
     sqlite3_close(raw->db);
@@ -176,6 +186,10 @@ void check_device(int device)
     if (rc != SQLITE_DONE)
         sim_die("device %d cannot be looked at: %s", device, sqlite3_errmsg(raw->db));
     sqlite3_reset(raw->rows);
+    if (sqlite3_step(raw->orphans) == SQLITE_ROW)
+        sim_die("device %d holds something of space %lld, which is not there", device,
+                (long long)(sqlite3_column_int64(raw->orphans, 0) >> 40));
+    sqlite3_reset(raw->orphans);
 }
 
 /* G-O1: what was said to be done before it died is there: writes are in the order of its clock. */
@@ -335,6 +349,19 @@ static int compare_row(void *arg, struct row *row, struct raum_error *e)
     return 0;
 }
 
+/* G-S15: only another person's edit of a field in a shared space. */
+static void check_notices(int device)
+{
+    char sql[300];
+    const struct raum *r = sim.devices[device].r;
+    snprintf(sql, sizeof sql,
+             "SELECT count(*) FROM conflicts c JOIN spaces s ON s.ref = c.n >> 40 WHERE c.by = %u OR "
+             "s.sealed",
+             r->account_ref);
+    if (kit_raw(sim.devices[device].r, sql))
+        sim_die("device %d has a notice of its own account's doing", device);
+}
+
 /* At most one holder for a space, a person and a slot (G-T10). */
 static void check_slots(int device)
 {
@@ -401,6 +428,7 @@ void check_all(void)
         for (int place = 0; place < PLACES; place++)
             check_place(i, place);
         check_slots(i);
+        check_notices(i);
     }
     for (uint32_t n = 0; n < told_count; n++) {
         const struct known *k = &told[told_used[n]];

@@ -746,6 +746,17 @@ void disk_remove(const char *prefix)
         }
 }
 
+bool disk_holds(const char *prefix, const void *bytes, size_t len)
+{
+    size_t prefix_len = strlen(prefix);
+    for (int b = 0; b < BUCKETS; b++)
+        for (const struct node *n = buckets[b]; n; n = n->next)
+            if (strncmp(n->path, prefix, prefix_len) == 0 && n->size > 0 &&
+                memmem(n->data, (size_t)n->size, bytes, len))
+                return true;
+    return false;
+}
+
 void disk_clear(void)
 {
     disk_remove("");

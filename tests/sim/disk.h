@@ -7,6 +7,8 @@
 
 #include <raum/env.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define DISK_OWNERS 16
 
@@ -19,6 +21,8 @@ void disk_clear(void);               /* nothing may be open */
 void disk_put(const char *path, const void *data, size_t len);
 const void *disk_get(const char *path, size_t *len);
 void disk_remove(const char *prefix); /* every file below */
+/* Do these bytes stand in any file below? */
+bool disk_holds(const char *prefix, const void *bytes, size_t len);
 
 /* After `writes` more writes the owner is dead; negative: it lives on. */
 void disk_kill_after(int owner, long writes);

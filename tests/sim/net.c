@@ -41,7 +41,7 @@ static const char *text_of(struct json_value v)
 static void check_field(const struct mrow *row, struct json_value v)
 {
     uint64_t at = 0;
-    size_t len;
+    size_t len = 0;
     const char *name = text_of(json_key(v)), *raw = json_raw(json_get(v, "value"), &len);
     const char *text = text_of(json_get(v, "at"));
     const struct mfield *f = model_field(row, name);
@@ -207,47 +207,60 @@ static void check_written(const struct relay_written *written, uint32_t count, i
             sim_die("something was written to %s", sim.model.parts[i].space);
 }
 
-bool net_serve(const char *account, const char *client, const char *body, size_t len, bool may_die,
-               char **answer, size_t *answer_len)
+/* What the server answered: the model must have come to the same. */
+static void check_served(const struct packet *p, int status, const struct relay_written *written,
+                         uint32_t count, const struct json_doc *doc, const struct buf *out)
+{
+    struct mcaller caller = {model_str(p->account), sim.server_world.now_ms, people_role};
+    int changes = (int)json_count(json_get(json_root(doc), "changes"));
+    model_apply(&sim.model, &caller, doc, NULL, results);
+    note_shared(changes);
+    check_written(written, count, changes);
+    show(p->account, "is told", buf_text(out), out->len);
+    bool member = !p->space || people_role(p->account, p->space) != ROLE_NONE;
+    if ((status == 200) != member)
+        sim_die("%s is answered %d over %s", p->account, status, p->space ? p->space : "all");
+    if (status == 200)
+        check_answer(p->account, buf_text(out), out->len, changes);
+}
+
+int net_serve(const struct packet *p, bool may_die, char **answer, size_t *answer_len)
 {
     struct arena a;
     struct buf out;
     struct json_doc doc;
     struct relay_written *written;
     uint32_t count;
-    struct relay_caller who = {.account = account, .client = client};
-    struct mcaller caller = {model_str(account), sim.server_world.now_ms, people_role};
-    static struct model asked; /* what the model would come to, before it is known whether it is */
+    struct relay_caller who = {.account = p->account, .client = p->client};
+    struct mcaller caller = {model_str(p->account), sim.server_world.now_ms, people_role};
+    static struct model asked; /* what would be, if it had not died */
     arena_init(&a, 256u << 20);
     buf_init(&out, 32u << 20);
     json_init(&doc);
-    NEED(json_parse(&doc, body, len, 0, &sim.error));
-    int changes = (int)json_count(json_get(json_root(&doc), "changes"));
+    *answer = NULL;
+    *answer_len = 0;
+    NEED(json_parse(&doc, p->body, p->len, 0, &sim.error));
     if (may_die && sim.weather.crashes && !sim_postgres && sim_below(8) == 0)
         disk_kill_after(OWNER_SERVER, (long)sim_below(40));
     int result =
-        relay_exchange(sim.relay, &who, &doc, NULL, &a, &out, &written, &count, &sim.error);
-    bool dead = disk_is_dead(OWNER_SERVER);
-    show(account, dead ? "asks a dying server" : "asks", body, len);
-    if (result < 0 && !dead)
+        relay_exchange(sim.relay, &who, &doc, p->space, &a, &out, &written, &count, &sim.error);
+    int status = disk_is_dead(OWNER_SERVER) ? 0 : result == RAUM_ENOT_FOUND ? 404 : 200;
+    show(p->account, status ? "asks" : "asks a dying server", p->body, p->len);
+    if (result < 0 && status == 200)
         sim_die("the server fails: %s", sim.error.text);
-    if (dead) {
+    disk_kill_after(OWNER_SERVER, -1);
+    if (status) {
+        check_served(p, status, written, count, &doc, &out);
+        *answer = buf_detach(&out, answer_len);
+    } else {
         model_copy(&asked, &sim.model);
         model_apply(&asked, &caller, &doc, NULL, results);
         after_death(&caller, &doc);
-    } else {
-        disk_kill_after(OWNER_SERVER, -1);
-        model_apply(&sim.model, &caller, &doc, NULL, results);
-        note_shared(changes);
-        check_written(written, count, changes);
-        *answer = buf_detach(&out, answer_len);
-        show(account, "is told", *answer, *answer_len);
-        check_answer(account, *answer, *answer_len, changes);
     }
     json_release(&doc);
     buf_release(&out);
     arena_release(&a);
-    return !dead;
+    return status;
 }
 
 /* ---- a device's session ---- */
@@ -306,27 +319,34 @@ static void remember_sent(struct device *d, const struct session_step *step)
     memcpy(d->sent, step->body, step->len);
     d->sent[step->len] = '\0';
     d->sent_len = step->len;
+    d->sent_space = model_str(step->space);
+}
+
+static struct packet packet_of(int i)
+{
+    const struct device *d = &sim.devices[i];
+    return (struct packet){sim_accounts[d->account], model_str(d->r->device), d->sent_space,
+                           d->sent, d->sent_len};
 }
 
 /* It arrives some day; its sender does not wait for it. */
 static void delay(int i)
 {
-    struct device *d = &sim.devices[i];
-    for (int p = 0; p < PACKETS; p++) {
-        struct packet *packet = &sim.packets[p];
-        if (packet->account)
+    for (int n = 0; n < PACKETS; n++) {
+        struct packet *p = &sim.packets[n];
+        if (p->account)
             continue;
-        *packet = (struct packet){sim_accounts[d->account], model_str(d->r->device),
-                                  malloc(d->sent_len), d->sent_len};
-        memcpy(packet->body, d->sent, d->sent_len);
+        *p = packet_of(i);
+        p->body = malloc(p->len);
+        memcpy(p->body, sim.devices[i].sent, p->len);
         return;
     }
 }
 
 void net_deliver_packet(void)
 {
-    char *body;
-    size_t len;
+    char *body = NULL;
+    size_t len = 0;
     int count = 0;
     while (count < PACKETS && sim.packets[count].account)
         count++;
@@ -336,8 +356,8 @@ void net_deliver_packet(void)
     struct packet p = sim.packets[which];
     sim.packets[which] = sim.packets[count - 1];
     sim.packets[count - 1] = (struct packet){0};
-    if (net_serve(p.account, p.client, p.body, p.len, true, &body, &len))
-        free(body);
+    (void)net_serve(&p, true, &body, &len);
+    free(body);
     free(p.body);
 }
 
@@ -351,8 +371,9 @@ void net_forget(void)
 static void unlucky(int i, uint32_t luck)
 {
     struct device *d = &sim.devices[i];
-    char *body;
-    size_t len;
+    struct packet p = packet_of(i);
+    char *body = NULL;
+    size_t len = 0;
     if (luck < 8 || d->cut > sim.step) { /* the request is lost */
         answer(i, 0, NULL, 0);
         return;
@@ -362,34 +383,28 @@ static void unlucky(int i, uint32_t luck)
         answer(i, 0, NULL, 0);
         return;
     }
-    bool served = net_serve(sim_accounts[d->account], d->r->device, d->sent, d->sent_len, true,
-                            &body, &len);
-    if (served && luck < 24) { /* it arrives twice */
+    int status = net_serve(&p, true, &body, &len);
+    if (status && luck < 24) { /* it arrives twice */
         free(body);
-        served = net_serve(sim_accounts[d->account], d->r->device, d->sent, d->sent_len, true,
-                           &body, &len);
+        status = net_serve(&p, true, &body, &len);
     }
-    if (!served || luck < 32) { /* the answer is lost */
-        if (served)
-            free(body);
-        answer(i, 0, NULL, 0);
-    } else if (luck < 55) { /* the answer is late: edits come before it */
+    if (status == 200 && luck >= 32 && luck < 55) { /* the answer is late: edits come before it */
         d->late = body;
         d->late_len = len;
         if (sim_below(2))
             edit_again(i);
-    } else {
-        answer(i, 200, body, len);
-        free(body);
+        return;
     }
+    answer(i, luck < 32 ? 0 : status, body, len); /* or it is lost */
+    free(body);
 }
 
 bool net_turn(int i, bool fair)
 {
     struct device *d = &sim.devices[i];
     struct session_step step;
-    char *body;
-    size_t len;
+    char *body = NULL;
+    size_t len = 0;
     int result = session_next(d->session, d->world.now_ms, &step, &sim.error);
     if (!sim_done(i, result, false, "its session"))
         return false;
@@ -411,10 +426,129 @@ bool net_turn(int i, bool fair)
         unlucky(i, sim_below(100));
         return true;
     }
-    if (net_serve(sim_accounts[d->account], d->r->device, d->sent, d->sent_len, false, &body,
-                  &len)) {
-        answer(i, 200, body, len);
-        free(body);
-    }
+    struct packet p = packet_of(i);
+    int status = net_serve(&p, false, &body, &len);
+    answer(i, status, body, len);
+    free(body);
     return true;
+}
+
+/* ---- the stream ---- */
+
+static bool event(int i, const char *name, const char *data, size_t len)
+{
+    struct device *d = &sim.devices[i];
+    show(sim_accounts[d->account], name, data, len);
+    int result = session_event(d->session, d->world.now_ms, name, data, len, &sim.error);
+    if (result == RAUM_END)
+        sim_die("device %d does not understand: %s %.*s", i, name, (int)len, data);
+    if (!sim_done(i, result, false, "an event"))
+        return false;
+    check_device(i);
+    return true;
+}
+
+static bool event_of(int i, const char *name, const char *key, const char *value)
+{
+    char text[200];
+    int len = snprintf(text, sizeof text, "{\"%s\":\"%s\"}", key, value);
+    return event(i, name, text, (size_t)len);
+}
+
+/* The changes of one table, one event; the last one of the page carries its cursor. */
+static bool event_changes(int i, const struct relay_page *page, uint32_t from, uint32_t to,
+                          const char *since)
+{
+    struct buf b;
+    struct json_writer w;
+    struct json_doc doc;
+    bool last = to == page->answer.change_count;
+    buf_init(&b, 32u << 20);
+    json_begin(&w, &b);
+    json_open_object(&w);
+    json_put_key(&w, "table");
+    json_put_str(&w, page->answer.changes[from].table);
+    json_put_key(&w, "changes");
+    json_open_array(&w);
+    for (uint32_t n = from; n < to; n++)
+        wire_put_change(&w, &page->answer.changes[n]);
+    json_close_array(&w);
+    json_put_key(&w, "syncedUntil");
+    json_put_str(&w, last ? page->answer.until : since);
+    json_put_key(&w, "hasMore");
+    json_put_bool(&w, !last || page->answer.more);
+    json_close_object(&w);
+    json_init(&doc);
+    NEED(json_parse(&doc, buf_text(&b), b.len, 0, &sim.error));
+    struct json_value list = json_get(json_root(&doc), "changes");
+    for (struct json_value v = json_first(list); v.doc; v = json_next(list, v))
+        (void)check_sent(sim_accounts[sim.devices[i].account], v);
+    json_release(&doc);
+    bool fine = event(i, "changes", buf_text(&b), b.len);
+    buf_release(&b);
+    return fine;
+}
+
+static bool event_retract(int i, const struct relay_retract *r)
+{
+    char text[400];
+    int len = snprintf(text, sizeof text, "{\"table\":\"%s\",\"id\":\"%s\",\"spaceId\":\"%s\"}",
+                       r->table, r->id, r->space);
+    return event(i, "retract", text, (size_t)len);
+}
+
+/* One page of what is behind the cursor. It may break off between any two events. */
+static bool stream_page(int i, struct arena *a, const char **since, bool *more)
+{
+    struct device *d = &sim.devices[i];
+    struct relay_page page;
+    struct relay_caller who = {.account = sim_accounts[d->account], .client = d->r->device};
+    NEED(relay_pull(sim.relay, &who, *since, NULL, a, &page, &sim.error));
+    const struct wire_answer *answer = &page.answer;
+    for (uint32_t n = 0; n < page.retract_count; n++)
+        if (sim_below(15) == 0 || !event_retract(i, &page.retracts[n]))
+            return false;
+    for (uint32_t from = 0, to = 0; from < answer->change_count; from = to) {
+        while (to < answer->change_count &&
+               strcmp(answer->changes[to].table, answer->changes[from].table) == 0)
+            to++;
+        if (sim_below(15) == 0 || !event_changes(i, &page, from, to, *since))
+            return false;
+    }
+    *more = answer->more;
+    *since = answer->until;
+    return true;
+}
+
+/* Subscribed, then what was missed, then what becomes of the account; edits and answers that are
+ * on their way come in between. */
+void net_stream(int i)
+{
+    struct device *d = &sim.devices[i];
+    struct arena a;
+    char epoch[17], *since;
+    bool more = true;
+    if (d->cut > sim.step)
+        return;
+    arena_init(&a, 256u << 20);
+    NEED(relay_epoch(sim.sql, &sim.server_world.env, epoch, &sim.error));
+    bool fine = sim_done(i, session_since(d->session, &a, &since, &sim.error), false, "a stream") &&
+                event_of(i, "ready", "epoch", epoch);
+    const char *at = since;
+    for (int s = 0; s < SHARED && fine; s++) {
+        int role = sim.roles[d->account][s], before = d->stream_roles[s];
+        d->stream_roles[s] = role;
+        if (role == ROLE_NONE && before != ROLE_NONE)
+            fine = event_of(i, "space-left", "spaceId", sim_spaces[s]);
+        else if (role != ROLE_NONE && before == ROLE_NONE)
+            fine = event_of(i, "space-joined", "spaceId", sim_spaces[s]);
+    }
+    while (fine && more) {
+        fine = stream_page(i, &a, &at, &more);
+        if (fine && sim_below(4) == 0)
+            edit_again(i);
+    }
+    arena_release(&a);
+    if (!disk_is_dead(i) && session_ask_spaces(d->session))
+        (void)people_learn(i);
 }

@@ -1,6 +1,8 @@
 /* Accounts, what they are in which space, where their keys' copies are, and the server's file. */
 #include "sim/sim.h"
 
+#include "engine/leave.h"
+#include "engine/reconcile.h"
 #include "engine/vault.h"
 #include <sys/stat.h>
 #include <unistd.h>
@@ -286,45 +288,94 @@ void people_forget_keys(void)
 
 /* ---- what a device is told ---- */
 
-static int learn_role(struct raum *r, int space, int role)
+/* What is about to be left: how much of it nobody else has, and what must not be found any more. */
+struct leaving {
+    int device;
+    int64_t unsent[SHARED];
+};
+
+/* G-S3: own writes that were not sent are set aside, all of them. */
+static void on_left(void *arg, const struct leave_report *report)
 {
-    const struct space *known = intern_space_find(r, sim_spaces[space]);
-    struct space changed = {.type = types[space], .role = role};
-    if (known ? known->role == role : role == ROLE_NONE)
-        return 0;
-    if (known)
-        changed = *known;
-    changed.role = role;
-    if (!known)
-        changed.id = changed.slug = changed.name = (char *)(uintptr_t)sim_spaces[space];
-    int result = replica_begin(r, &sim.error);
-    if (result < 0)
-        return result;
-    result = known ? intern_space_put(r, &changed, &sim.error)
-                   : intern_space_add(r, &changed, &sim.error);
-    result = replica_end(r, result, &sim.error);
-    if (result == 0 && role != ROLE_NONE) /* what was refused meanwhile is offered again */
-        result = outgoing_retry(r, 0, &sim.error);
-    return result;
+    const struct leaving *l = arg;
+    for (int s = 0; s < SHARED; s++)
+        if (strcmp(report->slug, sim_spaces[s]) == 0 && l->unsent[s] >= 0 &&
+            report->rows != l->unsent[s])
+            sim_die("device %d set %lld rows of %s aside, %lld were not sent", l->device,
+                    (long long)report->rows, sim_spaces[s], (long long)l->unsent[s]);
+}
+
+static void look_at_unsent(int i, struct leaving *l)
+{
+    const struct device *d = &sim.devices[i];
+    *l = (struct leaving){.device = i};
+    for (int s = 0; s < SHARED; s++) {
+        const struct space *known = intern_space_find(d->r, sim_spaces[s]);
+        char sql[80];
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM dirty WHERE n >> 40 = %u",
+                 known ? known->ref : 0);
+        /* An interrupted one may be half done: then nothing is compared. */
+        l->unsent[s] = known && known->role != ROLE_NONE ? kit_raw(d->r, sql) : -1;
+    }
+}
+
+/* G-S3: nothing of it is left on the disk, free pages and log included. */
+static void check_left(int i, const struct leaving *before)
+{
+    struct device *d = &sim.devices[i];
+    char id[RAUM_ID_MAX];
+    for (int s = 0; s < SHARED; s++) {
+        if (before->unsent[s] < 0 || intern_space_find(d->r, sim_spaces[s]))
+            continue;
+        for (int m = sim.made_count - 1, n = 0; m >= 0 && n < 12; m--) {
+            if (sim.made[m].place != s)
+                continue;
+            snprintf(id, sizeof id, "%s", sim.made[m].id);
+            if (disk_holds(d->root, id, strlen(id)))
+                sim_die("device %d left %s and still holds %s/%s of it", i, sim_spaces[s],
+                        sim.made[m].table, id);
+            n++;
+        }
+    }
+}
+
+static int hear_spaces(int i, struct leaving *l)
+{
+    struct device *d = &sim.devices[i];
+    struct reconcile_space list[SHARED + 1];
+    unsigned count = 0;
+    char own[40], epoch[17];
+    snprintf(own, sizeof own, "p-%s", sim_accounts[d->account]);
+    list[count++] = (struct reconcile_space){own, "personal", "Personal", SPACE_PERSONAL,
+                                             ROLE_OWNER};
+    for (int s = 0; s < SHARED; s++)
+        if (sim.roles[d->account][s] != ROLE_NONE)
+            list[count++] = (struct reconcile_space){sim_spaces[s], sim_spaces[s], sim_spaces[s],
+                                                     types[s], sim.roles[d->account][s]};
+    NEED(relay_epoch(sim.sql, &sim.server_world.env, epoch, &sim.error));
+    look_at_unsent(i, l);
+    int result =
+        reconcile_spaces(d->r, list, count, NULL, 0, epoch, NULL, NULL, &sim.error);
+    return result ? result : leave_finish(d->r, on_left, l, &sim.error);
 }
 
 bool people_learn(int i)
 {
     struct device *d = &sim.devices[i];
-    char real[40], before[RAUM_ID_MAX + 16];
+    struct leaving l;
+    bool changed = false;
     for (int s = 0; s < SHARED; s++) {
-        int role = sim.roles[d->account][s];
-        if (!sim_done(i, learn_role(d->r, s, role), false, "a role"))
-            return false;
-        if (role == ROLE_NONE && d->scopes[s]) {
-            raum_handle_free(d->scopes[s]);
-            d->scopes[s] = NULL;
-        }
+        const struct space *known = intern_space_find(d->r, sim_spaces[s]);
+        changed |= (known ? known->role : ROLE_NONE) != sim.roles[d->account][s];
     }
-    snprintf(real, sizeof real, "p-%s", sim_accounts[d->account]);
-    snprintf(before, sizeof before, "%s", intern_personal(d->r)->id);
-    if (strcmp(before, real) != 0 &&
-        !sim_done(i, spaces_become(d->r, before, real, &sim.error), false, "the personal space"))
+    if (!sim_done(i, hear_spaces(i, &l), false, "the list of spaces"))
+        return false;
+    check_left(i, &l);
+    for (int s = 0; s < SHARED; s++)
+        if (sim.roles[d->account][s] == ROLE_NONE && intern_space_find(d->r, sim_spaces[s]))
+            sim_die("device %d keeps %s, which it left", i, sim_spaces[s]);
+    /* What was refused meanwhile is offered again. */
+    if (changed && !sim_done(i, outgoing_retry(d->r, 0, &sim.error), false, "another try"))
         return false;
     return exchange_keys(i);
 }

@@ -176,12 +176,14 @@ struct raum_handle *device_scope(int i, int place)
     const char *space = device_space(i, place);
     if (!space)
         return NULL;
-    if (!d->scopes[place] && place == PLACE_USER) {
-        NEED(raum_account_new(d->r, &d->scopes[place], &sim.error));
-    } else if (!d->scopes[place]) {
-        NEED(raum_scope_new(d->r, &d->scopes[place], &sim.error));
-        NEED(raum_scope_set(d->scopes[place], space, &sim.error));
+    if (place == PLACE_USER) {
+        if (!d->scopes[place])
+            NEED(raum_account_new(d->r, &d->scopes[place], &sim.error));
+        return d->scopes[place];
     }
+    if (!d->scopes[place])
+        NEED(raum_scope_new(d->r, &d->scopes[place], &sim.error));
+    NEED(raum_scope_set(d->scopes[place], space, &sim.error)); /* it may have been left since */
     return d->scopes[place];
 }
 
@@ -248,11 +250,13 @@ static void one_step(void)
         edit_some(i);
     else if (what < 78)
         sync_some(i);
-    else if (what < 82)
+    else if (what < 81)
         net_deliver_packet();
-    else if (what < 87 && sim.weather.people)
+    else if (what < 84)
+        net_stream(i);
+    else if (what < 88 && sim.weather.people)
         people_move();
-    else if (what < 93 && sim.weather.actors)
+    else if (what < 94 && sim.weather.actors)
         actor_some();
     else
         rare(i);

@@ -37,6 +37,8 @@ struct device {
     size_t late_len;
     char *sent; /* what was asked last */
     size_t sent_len;
+    const char *sent_space;
+    int stream_roles[SHARED]; /* as its last stream knew them */
     int cut;             /* no network before this step */
     uint64_t told_clock; /* of the last write that was said to be done */
     int last;            /* which row was written last here; -1 */
@@ -51,6 +53,7 @@ struct made {
 /* A request that arrives later than its sender waited for it. */
 struct packet {
     const char *account, *client; /* account NULL: none */
+    const char *space;            /* which it is narrowed to; NULL: all */
     char *body;
     size_t len;
 };
@@ -123,9 +126,11 @@ struct raum_handle *device_scope(int i, int place);
 
 /* One turn of a device's session. `fair`: nothing is lost. False: it has nothing to say. */
 bool net_turn(int i, bool fair);
-/* A request at the server; *answer is free()'d. False: the server died over it. */
-bool net_serve(const char *account, const char *client, const char *body, size_t len,
-               bool may_die, char **answer, size_t *answer_len);
+/* A request at the server, of one space or (NULL) of all; *answer is free()'d. The status, 0: the
+ * server died over it. */
+int net_serve(const struct packet *p, bool may_die, char **answer, size_t *answer_len);
+/* A stream that lasts for some events. */
+void net_stream(int i);
 void net_deliver_packet(void);
 void net_forget(void);
 
