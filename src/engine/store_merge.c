@@ -58,7 +58,7 @@ static int greater(struct merge *m, const struct schema_field *f, const struct v
     int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
     if (result == 0)
         result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
-    if (result == RAUM_EKEY_MISSING) /* one write, sealed by another device: both open to the same */
+    if (result == RAUM_EKEY_MISSING) /* one write, sealed twice: both open to the same */
         return 0;
     if (result)
         return result;

@@ -51,7 +51,10 @@ static void insert(struct client *x, int account)
     const char *space = place == SHARED ? NULL : sim_spaces[place];
     snprintf(id, sizeof id, "%s-%d-%u", x->client, sim.step, sim_below(1000));
     open_change(x, "insert", tables[which], id, space);
-    put_field(x, true, which == 0 ? "title" : which == 2 ? "kind" : "name",
+    put_field(x, true,
+              which == 0   ? "title"
+              : which == 2 ? "kind"
+                           : "name",
               which == 2 ? "\"face\"" : "\"actor\"");
     snprintf(value, sizeof value, "%u", sim_below(50));
     put_field(x, false, "newest", value);
@@ -74,8 +77,10 @@ static void touch(struct client *x)
     char value[60];
     if (!row)
         return;
-    uint32_t what = sim_below(12);
+    uint32_t what = sim_below(14) % 13;
     bool picture = strcmp(row->table, "meImages") == 0;
+    if (what == 12)
+        what = 0;
     const char *op = what == 0 ? "delete" : what == 1 ? "insert" : "update";
     open_change(x, op, row->table, row->id, row->space);
     snprintf(value, sizeof value, "%u", sim_below(1000));

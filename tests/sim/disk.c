@@ -63,8 +63,8 @@ static unsigned bucket_of(const char *path)
 static int owner_of(const char *path)
 {
     const char *at = strstr(path, "/owner-");
-    int n = at ? atoi(at + 7) : 0;
-    return n >= 0 && n < DISK_OWNERS ? n : 0;
+    long n = at ? strtol(at + 7, NULL, 10) : 0;
+    return n >= 0 && n < DISK_OWNERS ? (int)n : 0;
 }
 
 static struct node *find(const char *path)

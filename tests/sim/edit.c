@@ -60,8 +60,7 @@ static void write_field(int device, const struct made *m, struct raum_handle *h)
     size_t t = 0;
     while (strcmp(fields[t][0], m->table) != 0)
         t++;
-    snprintf(json, sizeof json, "{\"%s\":%u}", fields[t][1 + (sim_below(3) == 0)],
-             sim_below(1000));
+    snprintf(json, sizeof json, "{\"%s\":%u}", fields[t][1 + (sim_below(3) == 0)], sim_below(1000));
     (void)!sim_done(device, kit_update(h, m->table, m->id, json), true, "an update");
 }
 

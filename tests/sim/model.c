@@ -173,13 +173,18 @@ int64_t model_seq(const struct model *m, const char *space)
 
 bool model_is_fixed(const char *table, const char *name)
 {
-    static const char *const fixed[][2] = {
-        {"", "spaceId"},         {"", "authorId"},  {"", "createdAt"},       {"meImages", "subjectId"},
-        {"meSlots", "person"},   {"meSlots", "slot"}, {"wardrobeWears", "garmentId"},
-        {"wardrobeWears", "outfitId"}, {"taskTags", "taskId"}, {"taskTags", "tagId"}};
+    static const char *const fixed[][2] = {{"", "spaceId"},
+                                           {"", "authorId"},
+                                           {"", "createdAt"},
+                                           {"meImages", "subjectId"},
+                                           {"meSlots", "person"},
+                                           {"meSlots", "slot"},
+                                           {"wardrobeWears", "garmentId"},
+                                           {"wardrobeWears", "outfitId"},
+                                           {"taskTags", "taskId"},
+                                           {"taskTags", "tagId"}};
     for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
-        if (strcmp(fixed[i][1], name) == 0 &&
-            (!fixed[i][0][0] || strcmp(fixed[i][0], table) == 0))
+        if (strcmp(fixed[i][1], name) == 0 && (!fixed[i][0][0] || strcmp(fixed[i][0], table) == 0))
             return true;
     return false;
 }
@@ -213,7 +218,7 @@ struct applying {
     const struct mcaller *who;
     const char *client, *space, *table, *id, *op;
     int role;
-    struct mrow *row;           /* as it is; NULL: none */
+    struct mrow *row; /* as it is; NULL: none */
     struct incoming f[MODEL_FIELDS];
     int count;
     struct mresult *result;
@@ -238,8 +243,8 @@ static void add(struct applying *x, const char *name, const char *value, bool pl
 {
     if (x->count == MODEL_FIELDS)
         abort();
-    x->f[x->count++] = (struct incoming){
-        {model_str(name), value, x->client, x->who->account, 0}, plain, false};
+    x->f[x->count++] =
+        (struct incoming){{model_str(name), value, x->client, x->who->account, 0}, plain, false};
 }
 
 static void read_stamped(struct applying *x, struct json_value fields)
@@ -314,8 +319,8 @@ static bool check_fields(struct applying *x)
     int kept = 0;
     for (int i = 0; i < x->count; i++) {
         struct incoming *in = &x->f[i];
-        const char *name = in->f.name, *author = x->row ? model_field_text(x->row, "authorId")
-                                                        : x->who->account;
+        const char *name = in->f.name,
+                   *author = x->row ? model_field_text(x->row, "authorId") : x->who->account;
         if (strcmp(name, "authorId") == 0 && unquoted(in->f.value) != author)
             return refuse(x, x->row ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
         if (strcmp(name, "authorId") == 0 || strcmp(name, "spaceId") == 0 ||
@@ -559,7 +564,8 @@ static const char *partition(const struct mcaller *who, const char *space)
 {
     char id[200];
     size_t len = strlen("_personal:");
-    if (!space || (strncmp(space, "_personal:", len) == 0 && strcmp(space + len, who->account) == 0)) {
+    if (!space ||
+        (strncmp(space, "_personal:", len) == 0 && strcmp(space + len, who->account) == 0)) {
         snprintf(id, sizeof id, "p-%s", who->account);
         return model_str(id);
     }

@@ -91,8 +91,7 @@ static void check_retract(const char *account, struct json_value v)
 static void check_beaten(const char *account, const struct mresult *r, struct json_value changes)
 {
     const struct mrow *row = r->lost ? model_find(&sim.model, r->space, r->table, r->id) : NULL;
-    if (!row ||
-        (model_is_private(row) && strcmp(model_field_text(row, "authorId"), account) != 0))
+    if (!row || (model_is_private(row) && strcmp(model_field_text(row, "authorId"), account) != 0))
         return;
     for (struct json_value v = json_first(changes); v.doc; v = json_next(changes, v))
         if (json_equals(json_get(v, "id"), r->id) && json_equals(json_get(v, "table"), r->table) &&
@@ -144,8 +143,8 @@ static int64_t seq_at_server(const char *space)
 {
     struct sql_rows *rows;
     int64_t seq = 0;
-    int result = sql_one(sim.sql, &rows, &sim.error, "SELECT seq FROM partitions WHERE id = ?1",
-                         "s", space);
+    int result =
+        sql_one(sim.sql, &rows, &sim.error, "SELECT seq FROM partitions WHERE id = ?1", "s", space);
     if (result == 0)
         seq = sql_int(rows, "seq");
     sql_rows_free(rows);
@@ -156,7 +155,8 @@ static void note_shared(int count)
 {
     for (int i = 0; i < count; i++) {
         const struct mresult *r = &results[i];
-        const struct mrow *row = r->space ? model_find(&sim.model, r->space, r->table, r->id) : NULL;
+        const struct mrow *row =
+            r->space ? model_find(&sim.model, r->space, r->table, r->id) : NULL;
         if (row && !model_is_private(row))
             check_shared(r->space, r->table, r->id);
     }
@@ -293,7 +293,8 @@ static void note_told(int i, const char *body, size_t len)
                        *at = text_of(json_get(v, "at")), *dev = text_of(json_get(v, "dev"));
             struct mfield f = {.name = text_of(json_key(v)),
                                .value = model_text(raw, raw_len),
-                               .dev = dev ? dev : model_str(d->r->device)};
+                               .dev = dev ? dev : model_str(d->r->device),
+                               .by = model_str(sim_accounts[d->account])};
             if (clock_parse(at, strlen(at), &f.at) == 0)
                 check_told(space, text_of(json_get(c, "table")), id, &f);
         }

@@ -143,10 +143,9 @@ void server_template(void)
 
 static void empty_postgres(void)
 {
-    static const char *const tables[] = {"history",  "receipts",        "records",
-                                         "partitions", "names",         "relay_state",
-                                         "members",  "personal_spaces", "spaces",
-                                         "accounts"};
+    static const char *const tables[] = {"history", "receipts",    "records", "partitions",
+                                         "names",   "relay_state", "members", "personal_spaces",
+                                         "spaces",  "accounts"};
     char text[80];
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         snprintf(text, sizeof text, "DELETE FROM %s", tables[i]);
@@ -212,12 +211,31 @@ int people_role(const char *account, const char *space)
     return strcmp(own, account) == 0 ? ROLE_OWNER : ROLE_NONE;
 }
 
+/* Removed, and taken back before the device asked for anything else. */
+static void move_twice(int account, int space)
+{
+    int role = sim.roles[account][space];
+    set_role(account, space, ROLE_NONE);
+    for (int i = 0; i < DEVICES; i++)
+        if (sim.devices[i].account == account && sim_below(2)) {
+            if (sim_below(2))
+                net_stream(i);
+            else
+                (void)people_learn(i);
+        }
+    set_role(account, space, role);
+}
+
 /* Owners stay. */
 void people_move(void)
 {
     static const int next[] = {ROLE_NONE, ROLE_NONE, ROLE_MEMBER, ROLE_MEMBER, ROLE_ADMIN};
     int a = (int)sim_below(ACCOUNTS), s = (int)sim_below(SHARED);
-    if (sim.roles[a][s] != ROLE_OWNER)
+    if (sim.roles[a][s] == ROLE_OWNER)
+        return;
+    if (sim.roles[a][s] != ROLE_NONE && sim_below(3) == 0)
+        move_twice(a, s);
+    else
         set_role(a, s, next[sim_below(5)]);
 }
 
@@ -346,16 +364,15 @@ static int hear_spaces(int i, struct leaving *l)
     unsigned count = 0;
     char own[40], epoch[17];
     snprintf(own, sizeof own, "p-%s", sim_accounts[d->account]);
-    list[count++] = (struct reconcile_space){own, "personal", "Personal", SPACE_PERSONAL,
-                                             ROLE_OWNER};
+    list[count++] =
+        (struct reconcile_space){own, "personal", "Personal", SPACE_PERSONAL, ROLE_OWNER};
     for (int s = 0; s < SHARED; s++)
         if (sim.roles[d->account][s] != ROLE_NONE)
             list[count++] = (struct reconcile_space){sim_spaces[s], sim_spaces[s], sim_spaces[s],
                                                      types[s], sim.roles[d->account][s]};
     NEED(relay_epoch(sim.sql, &sim.server_world.env, epoch, &sim.error));
     look_at_unsent(i, l);
-    int result =
-        reconcile_spaces(d->r, list, count, NULL, 0, epoch, NULL, NULL, &sim.error);
+    int result = reconcile_spaces(d->r, list, count, NULL, 0, epoch, NULL, NULL, &sim.error);
     return result ? result : leave_finish(d->r, on_left, l, &sim.error);
 }
 

@@ -96,9 +96,9 @@ static void make_blank(void)
     static const char file[] = "/owner-0/accounts/nobody/raum.db";
     kit_world_init(&world, 1);
     disk_env(&world.env);
-    NEED(raum_open(&r, &(struct raum_options){.folder = "/owner-0", .account = "nobody",
-                                              .env = &world.env},
-                   &sim.error));
+    NEED(raum_open(
+        &r, &(struct raum_options){.folder = "/owner-0", .account = "nobody", .env = &world.env},
+        &sim.error));
     raum_close(r);
     if (sqlite3_open(file, &db) != SQLITE_OK ||
         sqlite3_exec(db,

@@ -39,9 +39,9 @@ struct device {
     size_t sent_len;
     const char *sent_space;
     int stream_roles[SHARED]; /* as its last stream knew them */
-    int cut;             /* no network before this step */
-    uint64_t told_clock; /* of the last write that was said to be done */
-    int last;            /* which row was written last here; -1 */
+    int cut;                  /* no network before this step */
+    uint64_t told_clock;      /* of the last write that was said to be done */
+    int last;                 /* which row was written last here; -1 */
     int imports;
 };
 /* A row that somebody made. */

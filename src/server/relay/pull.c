@@ -117,7 +117,7 @@ static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
     if (result == RAUM_END)
         result = 0;
     whole &= count < room;
-    if (whole) /* records that moved on since lie behind `end` or came */
+    if (whole || PLANT(RELAY_PAGE)) /* records that moved on since lie behind `end` or came */
         part->seq = end;
     else
         p->full = true;
