@@ -215,6 +215,19 @@ int outgoing_take(struct raum *r, struct arena *a, struct outgoing *out, struct 
     return result == RAUM_END ? 0 : result;
 }
 
+int outgoing_waits(struct raum *r, bool *out, struct raum_error *error)
+{
+    struct db_stmt s = {0};
+    int result = replica_look(r, error);
+    if (result == 0)
+        result = db_prepare(r->db, &s, &db_grant_own, pending_sql, error);
+    if (result == 0)
+        result = db_step(&s, error);
+    *out = result == 0;
+    db_finish(&s);
+    return result == RAUM_END ? 0 : result;
+}
+
 /* ---- what becomes of them ---- */
 
 static const struct merge_field *sent(const struct wire_change *c, const char *name)

@@ -30,7 +30,7 @@ struct session {
     bool own_cursor;   /* which has a cursor of its own */
     const char *since; /* as sent */
     bool behind;       /* events were passed over: only an answer makes it good */
-    bool ask_spaces, ready;
+    bool ask_spaces;
     leave_tell *tell;
     void *tell_arg;
     struct session_counts counts;
@@ -203,6 +203,16 @@ static int is_whole(struct session *s, struct raum_error *error)
     if (s->part)
         return db_execf(s->r->db, error, "DELETE FROM coming WHERE space = %u", s->part);
     return db_exec(s->r->db, "DELETE FROM coming WHERE since IS NULL", error);
+}
+
+int session_coming(struct raum *r, uint32_t space, bool *out, struct raum_error *error)
+{
+    char sql[80];
+    int64_t count = 0;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM coming WHERE space = %u", space);
+    int result = db_query_int(r->db, sql, &count, error);
+    *out = count > 0;
+    return result;
 }
 
 /* ---- asking ---- */
@@ -535,14 +545,13 @@ static int take_left(struct session *s, struct json_value v, struct arena *a,
     return result == 0 && ours ? leave_finish(s->r, s->tell, s->tell_arg, error) : result;
 }
 
-/* Connected, and perhaps not for the first time: who is in which space may have changed between. */
+/* Who is in which space may have changed while there was no stream. */
 static int take_ready(struct session *s, struct json_value v, struct arena *a,
                       struct raum_error *error)
 {
     bool again = false;
     s->behind = false;
-    s->ask_spaces |= s->ready;
-    s->ready = true;
+    s->ask_spaces = true;
     int result = look_at_epoch(s, json_str(json_get(v, "epoch"), a), &again, error);
     if (result == 0 && again)
         session_start(s);

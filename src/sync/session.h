@@ -70,6 +70,8 @@ int session_since(struct session *s, struct arena *a, char **out,
 bool session_ask_spaces(struct session *s);
 /* Hears of spaces that the stream says were left, once they are erased. */
 void session_on_left(struct session *s, leave_tell *tell, void *arg);
+/* Is some of the space still on the server only, as far as is known? */
+int session_coming(struct raum *r, uint32_t space, bool *out, struct raum_error *error) BASE_CHECK;
 /* Since session_new. */
 const struct session_counts *session_counts(const struct session *s);
 /* Why the last request was not answered well; NULL when it was. */
