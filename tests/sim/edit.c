@@ -167,7 +167,8 @@ static int text_rewind(void *ctx)
     return 0;
 }
 
-/* The same file on each device of an account: what they make of it is the same (G-U3). */
+/* Files of one account that were altered in between: whatever each of its devices makes of its own,
+ * all come to the same (G-U3). */
 void edit_import(int device)
 {
     struct device *d = &sim.devices[device];
@@ -189,7 +190,7 @@ void edit_import(int device)
                "[{\"id\":\"t-%s\",\"name\":\"tag\",\"userId\":\"%s\"}]},{\"tableName\":\"moods\","
                "\"inbound\":true,\"rows\":[{\"id\":\"m-%s-%d\",\"userId\":\"%s\",\"mood\":\"fine\","
                "\"updatedAt\":\"2026-03-01T00:00:00.000Z\"}]}]}}",
-               who, n, who, 5 + n, n, who, who, who, n, who);
+               who, n, who, 5 + n + device, n, who, who, who, n, who);
     struct text text = {buf_text(&b), b.len, 0};
     struct import_source source = {&text, text_read, text_rewind, (int64_t)b.len};
     static const struct import_options plain;
