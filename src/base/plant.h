@@ -51,6 +51,7 @@ enum plant {
     PLANT_LEAVE_ASIDE,   /* what was not sent is erased with it */
     PLANT_LEAVE_LOG,     /* the log keeps what was erased */
     PLANT_ADOPT_PUSH,    /* what was adopted is not sent */
+    PLANT_DISK,          /* the simulation's own disk says that it is synced, and is not */
     PLANTS_SYNC,
 };
 
