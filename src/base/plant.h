@@ -44,7 +44,6 @@ enum plant {
     PLANT_RELAY_ADMIN,   /* every member deletes */
     PLANT_SYNC_CURSOR,   /* the cursor passes rows of a space that is not known yet */
     PLANT_SYNC_BEHIND,   /* so does the stream's */
-    PLANT_SYNC_STALE,    /* an answer older than the cursor moves it back */
     PLANT_SYNC_REJOIN,   /* a space that was erased does not come again */
     PLANT_SYNC_NOTICE,   /* one's own devices raise notices */
     PLANT_LEAVE_ROWS,    /* what was left stays */

@@ -408,7 +408,6 @@ static int take_news(struct session *s, const struct wire_answer *answer,
     if (result < 0)
         return result;
     result = cursor_stands(s, &stands, error);
-    stands |= PLANT(SYNC_STALE);
     if (result == 0 && stands)
         result = merge_answer(s, answer, retracts, &report, error);
     result = replica_end(s->r, result, error);

@@ -15,10 +15,18 @@ struct client {
 };
 static char *cursors[ACCOUNTS];
 
-static const struct mrow *some_row(void)
+/* Mostly of others in a space that one is in; sometimes of anywhere. */
+static const struct mrow *some_row(const char *account)
 {
-    int back = sim.model.count < 25 ? sim.model.count : 25;
-    return back ? &sim.model.rows[sim.model.count - 1 - (int)sim_below((uint32_t)back)] : NULL;
+    int back = sim.model.count < 30 ? sim.model.count : 30;
+    const struct mrow *row = NULL;
+    for (int n = sim_below(4) ? 6 : 1; n > 0 && back; n--) {
+        row = &sim.model.rows[sim.model.count - 1 - (int)sim_below((uint32_t)back)];
+        if (people_role(account, row->space) != ROLE_NONE &&
+            strcmp(model_field_text(row, "authorId"), account) != 0)
+            break;
+    }
+    return row;
 }
 
 static void put_field(struct client *x, bool first, const char *name, const char *value)
@@ -72,7 +80,7 @@ static void insert(struct client *x, int account)
 /* Something that anybody may, or may not. */
 static void touch(struct client *x)
 {
-    const struct mrow *row = some_row();
+    const struct mrow *row = some_row(x->account);
     static const char *const numbers[] = {"width", "sortOrder", "newer", "other"};
     char value[60];
     if (!row)
@@ -109,7 +117,7 @@ static void touch(struct client *x)
 
 static void claim(struct client *x)
 {
-    const struct mrow *row = some_row();
+    const struct mrow *row = some_row(x->account);
     char id[60], value[80];
     const char *person = sim_accounts[sim_below(ACCOUNTS)];
     if (!row || strcmp(row->table, "meImages") != 0)

@@ -250,6 +250,8 @@ void edit_adopt(int device)
     bool fresh = sim_below(2), guest = sim_below(4) != 0;
     struct raum_options o = {.folder = d->root, .env = &d->world.env};
     device_close(device);
+    if (disk_is_dead(device))
+        disk_revive(device, false, &sim.state);
     disk_kill_after(device, -1);
     snprintf(root, sizeof root, "%s/", d->root);
     if (fresh) {

@@ -83,7 +83,8 @@ bool sim_done(int device, int result, bool refusable, const char *what)
     struct device *d = &sim.devices[device];
     if (result < 0 && !refusable && !disk_is_dead(device))
         sim_die("device %d: %s: %s", device, what, sim.error.text);
-    if (result >= 0 && d->r && !disk_is_dead(device))
+    /* A clock that was ahead is set back, also by an answer over which the device died then. */
+    if (d->r && ((result >= 0 && !disk_is_dead(device)) || d->r->clock_saved < d->told_clock))
         d->told_clock = d->r->clock_saved;
     return result >= 0;
 }
