@@ -99,7 +99,7 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
     return result;
 }
 
-static int read_part(struct relay *r, struct relay_part *p, struct raum_error *error)
+int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *error)
 {
     struct sql_rows *rows;
     int result =
@@ -125,7 +125,7 @@ int relay_part_open(struct relay *r, const struct relay_caller *who, struct rela
     else if (result == 0)
         result = role_in(r, who, p->id, &p->type, &p->role, error);
     if (result == 0 && p->role != ROLE_NONE)
-        result = read_part(r, p, error);
+        result = relay_part_read(r, p, error);
     if (result < 0 || p->role == ROLE_NONE || p->ref)
         return result;
     result = sql_lock(r->sql, "partitions", error);
@@ -134,7 +134,7 @@ int relay_part_open(struct relay *r, const struct relay_caller *who, struct rela
                          "INSERT INTO partitions (ref, id, seq) SELECT coalesce(max(ref), 0) + 1, "
                          "?1, 0 FROM partitions",
                          "s", p->id);
-    return result ? result : read_part(r, p, error);
+    return result ? result : relay_part_read(r, p, error);
 }
 
 static struct relay_part *add(struct relay_part **list, uint32_t *count, uint32_t *cap,
@@ -165,7 +165,7 @@ int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a
         return err_set(error, RAUM_ENOMEM, NULL);
     own->type = -1;
     own->role = ROLE_OWNER;
-    int result = read_part(r, own, error);
+    int result = relay_part_read(r, own, error);
     if (result == 0)
         result = sql_many(r->sql, &rows, error,
                           "SELECT s.id AS id, s.type AS type, m.role AS role, p.ref AS ref, p.seq "

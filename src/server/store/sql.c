@@ -11,12 +11,17 @@
 
 /* ---- connections */
 
+bool sql_url_is_postgres(const char *url)
+{
+    return strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
+}
+
 int sql_open(struct sql **out, const char *url, const struct raum_env *env,
              struct raum_error *error)
 {
     *out = NULL;
-    bool postgres = strncmp(url, "postgres://", 11) == 0 || strncmp(url, "postgresql://", 13) == 0;
-    int result = postgres ? sql_postgres_open(out, url, error) : sql_sqlite_open(out, url, error);
+    int result = sql_url_is_postgres(url) ? sql_postgres_open(out, url, error)
+                                          : sql_sqlite_open(out, url, error);
     if (result == 0)
         (*out)->env = env;
     return result;
@@ -340,6 +345,18 @@ int sql_lock(struct sql *c, const char *name, struct raum_error *error)
 {
     assert(c->depth > 0 && "a lock lasts as long as its transaction");
     return c->driver->lock(c, name, error);
+}
+
+int sql_notify(struct sql *c, const char *channel, const char *payload, struct raum_error *error)
+{
+    size_t len = strlen(payload);
+    assert(c->depth > 0 && "a notice is heard when its transaction is committed");
+    if (len > SQL_NOTICE_MAX)
+        return err_at(error, "sql", RAUM_ETOO_LARGE, "a notice has at most %d bytes",
+                      SQL_NOTICE_MAX);
+    if (!utf8_valid(payload, len))
+        return err_at(error, "sql", RAUM_EBAD_CHANGE, "a text is not valid UTF-8");
+    return c->driver->notify(c, channel, payload, error);
 }
 
 /* ---- migrations */

@@ -64,5 +64,11 @@ int sql_end(struct sql *c, int result, struct raum_error *error) BASE_CHECK;
 /* Within a transaction: nobody else holds the same name until it ends ("space:<id>"). On SQLite
  * the transaction itself is that lock. */
 int sql_lock(struct sql *c, const char *name, struct raum_error *error) BASE_CHECK;
+/* Within a transaction: whoever listens on the channel (sql_listen.h) hears the payload once it is
+ * committed; the same said twice may be heard once. channel: a word of ours, [a-z]+. payload: text
+ * of at most SQL_NOTICE_MAX bytes, else TOO_LARGE. */
+#define SQL_NOTICE_MAX 7999
+int sql_notify(struct sql *c, const char *channel, const char *payload,
+               struct raum_error *error) BASE_CHECK;
 
 #endif

@@ -4,6 +4,7 @@
 #define SERVER_STORE_SQL_DRIVER_H
 
 #include "server/store/sql.h"
+#include "server/store/sql_listen.h"
 
 #define SQL_PARAMS_MAX 24
 #define SQL_ROWS_MAX ((size_t)64 << 20) /* bytes of one result; more is LIMIT */
@@ -77,10 +78,42 @@ struct sql_driver {
     int (*commit)(struct sql *c, struct raum_error *error);
     void (*rollback)(struct sql *c);
     int (*lock)(struct sql *c, const char *name, struct raum_error *error);
+    int (*notify)(struct sql *c, const char *channel, const char *payload,
+                  struct raum_error *error);
 };
 
 int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error) BASE_CHECK;
 int sql_postgres_open(struct sql **out, const char *url, struct raum_error *error) BASE_CHECK;
+
+/* ---- notices: what one that listens begins with; each driver has its own */
+struct sql_listener {
+    int (*wait)(struct sql_listener *l, int wake_fd, int wait_ms, struct sql_notice *out,
+                struct raum_error *error);
+    void (*release)(struct sql_listener *l); /* frees it, too */
+    char payload[SQL_NOTICE_MAX + 1];
+};
+int sql_sqlite_listen(struct sql_listener **out, const char *path, const char *channel,
+                      struct raum_error *error) BASE_CHECK;
+int sql_postgres_listen(struct sql_listener **out, const char *url, const char *channel,
+                        struct raum_error *error) BASE_CHECK;
+/* Which of the two an address means. */
+bool sql_url_is_postgres(const char *url);
+
+/* The name of channel ?1 in the schema that a connection of PostgreSQL is in. */
+#define SQL_CHANNEL                                                                                \
+    "'raum_' || $1::text || '_' || "                                                               \
+    "to_hex(hashtextextended(coalesce(current_schema(), ''), 0))"
+
+/* On SQLite: what waits for the commit, and its delivery to all who listen on the same file. */
+struct sql_gate;
+struct sql_said {
+    struct sql_said *next;
+    char *channel, *payload; /* of the same allocation */
+};
+int sql_say(struct sql_said **list, const char *channel, const char *payload,
+            struct raum_error *error) BASE_CHECK;
+void sql_said_deliver(struct sql_said **list, const struct sql_gate *file); /* and frees */
+void sql_said_drop(struct sql_said **list);
 
 /* For the drivers: the columns once, then rows; cells of a row are filled by the caller. */
 int sql_rows_columns(struct sql_rows *rows, int columns, struct raum_error *error) BASE_CHECK;

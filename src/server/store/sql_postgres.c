@@ -454,6 +454,18 @@ static int pg_lock(struct sql *c, const char *name, struct raum_error *error)
     return result;
 }
 
+static int pg_notify(struct sql *c, const char *channel, const char *payload,
+                     struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    const char *values[] = {channel, payload};
+    PGresult *r = PQexecParams(p->conn, "SELECT pg_notify(" SQL_CHANNEL ", $2::text)", 2, NULL,
+                               values, NULL, NULL, 0);
+    int result = fine(r) ? 0 : fail(p, r, error);
+    PQclear(r);
+    return result;
+}
+
 static const struct sql_driver driver = {
     .close = pg_close,
     .ready = pg_ready,
@@ -465,6 +477,7 @@ static const struct sql_driver driver = {
     .commit = pg_commit,
     .rollback = pg_rollback,
     .lock = pg_lock,
+    .notify = pg_notify,
 };
 
 int sql_postgres_open(struct sql **out, const char *url, struct raum_error *error)
