@@ -228,7 +228,7 @@ static void test_restored_server_G_O4(void **state)
 {
     char id[RAUM_ID_MAX], other[RAUM_ID_MAX];
     (void)state;
-    OK(kit_insert(devices[0].family, "tasks", "{\"title\":\"alt\"}", id));
+    OK(kit_insert(devices[0].family, "tasks", "{\"title\":\"alt\",\"newer\":7}", id));
     everybody(2);
     OK(kit_update(devices[2].family, "tasks", id, "{\"description\":\"von bert\"}"));
     OK(kit_insert(devices[2].family, "tags", "{\"name\":\"seins\"}", other));
@@ -245,6 +245,7 @@ static void test_restored_server_G_O4(void **state)
     const char *row = kit_get(devices[3].family, "tasks", id, false);
     assert_non_null(strstr(row, "neu"));
     assert_non_null(strstr(row, "von bert"));
+    assert_non_null(strstr(row, "\"newer\":7")); /* of a newer version, made with the row */
     assert_string_not_equal(kit_get(devices[3].family, "tags", other, false), "");
 }
 
