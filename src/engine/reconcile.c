@@ -1,5 +1,6 @@
 #include "engine/reconcile.h"
 
+#include "base/plant.h"
 #include "engine/intern.h"
 #include "engine/leave.h"
 #include "engine/spaces.h"
@@ -83,6 +84,8 @@ static int personal_real(struct reconcile *c, const struct reconcile_space *know
  * be the one, and the cursor says that its rows are here: then it comes by a cursor of its own. */
 static int will_come(struct raum *r, uint32_t ref, struct raum_error *error)
 {
+    if (PLANT(SYNC_REJOIN))
+        return 0;
     return db_execf(r->db, error,
                     "INSERT INTO coming (space, since) SELECT %u, (SELECT '' FROM meta WHERE key = "
                     "'" LEAVE_KEY "') WHERE true ON CONFLICT (space) DO UPDATE SET since = "

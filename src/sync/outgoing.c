@@ -365,6 +365,8 @@ static int offer_row(void *arg, struct row *row, struct raum_error *error)
         if (is_own(r, &s))
             tags |= UINT64_C(1) << f->tag;
     }
+    /* Unknown fields that were made with the row have no stamp of their own. */
+    extra = row->extra.kind != VALUE_NULL && is_own(r, &row->stamps.row);
     for (uint32_t i = 0; i < row->stamps.count && !extra; i++)
         extra = row->stamps.entries[i].tag == 0 && is_own(r, &row->stamps.entries[i].stamp);
     return tags || extra ? dirty_mark(r, row, tags, extra, error) : 0;

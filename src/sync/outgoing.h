@@ -11,7 +11,9 @@
 #include "engine/replica.h"
 #include "sync/wire.h"
 
+#ifndef OUTGOING_CHANGES_MAX /* the simulation has smaller requests */
 #define OUTGOING_CHANGES_MAX 400
+#endif
 #define OUTGOING_BYTES_MAX ((size_t)700 << 10)
 
 struct outgoing {

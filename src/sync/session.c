@@ -393,7 +393,7 @@ static int merge_answer(struct session *s, const struct wire_answer *answer,
         result = take_retracts(s, retracts, error);
     if (result == 0)
         result = note_heard(s, report->heard, error);
-    if (result < 0 || !answer->until || report->unknown > 0)
+    if (result < 0 || !answer->until || (report->unknown > 0 && !PLANT(SYNC_CURSOR)))
         return result;
     result = move_cursor(s, answer->until, error);
     return result == 0 && !answer->more ? is_whole(s, error) : result;
@@ -502,7 +502,7 @@ static int take_changes(struct session *s, const struct json_doc *doc, struct ar
         result = note_heard(s, report.heard, error);
     s->behind |= report.unknown > 0;
     s->ask_spaces |= report.unknown > 0;
-    if (result == 0 && event.until && !s->behind)
+    if (result == 0 && event.until && (!s->behind || PLANT(SYNC_BEHIND)))
         result = replica_meta_set(s->r, CURSOR_KEY, event.until, error);
     result = replica_end(s->r, result, error);
     if (result < 0)

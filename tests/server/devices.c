@@ -50,8 +50,7 @@ void make_device(int i)
     OK(session_new(&d->session, d->r, &error));
 }
 
-/* The key of anna's personal space, as the vault would bring it to her other devices. */
-void share_key(struct raum *from, struct raum *to)
+void devices_share_key(struct raum *from, struct raum *to)
 {
     unsigned char id[KEYRING_ID_BYTES];
     struct db_stmt s = {0};
@@ -93,7 +92,7 @@ int devices_set_up(void **state)
         device_world[i] = &world;
     for (int i = 0; i < 3; i++)
         make_device(i);
-    share_key(devices[0].r, devices[1].r);
+    devices_share_key(devices[0].r, devices[1].r);
     return 0;
 }
 

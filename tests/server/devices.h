@@ -28,8 +28,6 @@ extern int lose_answers, lose_requests; /* how many in a row */
 int devices_set_up(void **state);
 int devices_tear_down(void **state);
 void make_device(int i);
-/* The key of the personal space, as the vault would bring it to another device. */
-void share_key(struct raum *from, struct raum *to);
 void close_device(int i); /* its files stay */
 void run(const char *sql);
 /* The server's side of one request: its status. */
@@ -40,5 +38,8 @@ bool sync_turns(struct device *d, int turns);
 char *content(struct device *d, const char *space); /* free() it */
 void same(int a, int b, const char *space);
 void everybody(int rounds);
+
+/* The key of anna's personal space, as the vault would bring it to her other devices. */
+void devices_share_key(struct raum *from, struct raum *to);
 
 #endif

@@ -215,7 +215,7 @@ static void test_altered_import_G_U3_G_S8(void **state)
         OK(outgoing_offer_all(devices[i].r, &error));
     everybody(3);
     make_device(3);
-    share_key(devices[0].r, devices[3].r);
+    devices_share_key(devices[0].r, devices[3].r);
     sync_device(&devices[3]);
     for (int k = 0; k < 2; k++) {
         same(0, 1, k ? "pa" : "fam");
@@ -227,7 +227,7 @@ static void test_restored_server_G_O4(void **state)
 {
     char id[RAUM_ID_MAX], other[RAUM_ID_MAX];
     (void)state;
-    OK(kit_insert(devices[0].family, "tasks", "{\"title\":\"alt\"}", id));
+    OK(kit_insert(devices[0].family, "tasks", "{\"title\":\"alt\",\"newer\":7}", id));
     everybody(2);
     OK(kit_update(devices[2].family, "tasks", id, "{\"description\":\"von bert\"}"));
     OK(kit_insert(devices[2].family, "tags", "{\"name\":\"seins\"}", other));
@@ -244,6 +244,7 @@ static void test_restored_server_G_O4(void **state)
     const char *row = kit_get(devices[3].family, "tasks", id, false);
     assert_non_null(strstr(row, "neu"));
     assert_non_null(strstr(row, "von bert"));
+    assert_non_null(strstr(row, "\"newer\":7")); /* of a newer version, made with the row */
     assert_string_not_equal(kit_get(devices[3].family, "tags", other, false), "");
 }
 

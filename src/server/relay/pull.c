@@ -2,6 +2,7 @@
  * records of now, whole (G-S8). Only the partitions of
  * the caller are looked at, each by its own index: the cost does not know how many others there
  * are. */
+#include "base/plant.h"
 #include "server/relay/inside.h"
 
 #include <string.h>
@@ -59,8 +60,8 @@ static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
         return result;
     for (uint32_t i = 0; i < range.count; i++)
         add_row(p, &range.rows[i]);
-    part->seq = range.end;
-    p->full = p->full || range.end < end;
+    part->seq = PLANT(RELAY_PAGE) ? end : range.end;
+    p->full = p->full || part->seq < end;
     return 0;
 }
 

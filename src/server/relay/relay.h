@@ -17,7 +17,9 @@
 #include "server/store/sql.h"
 #include "sync/wire.h"
 
+#ifndef RELAY_PAGE_MAX                       /* the simulation has smaller ones */
 #define RELAY_PAGE_MAX 1000                  /* records of one answer */
+#endif
 #define RELAY_PAGE_BYTES ((size_t)768 << 10) /* and about as many bytes */
 #define RELAY_RECORD_MAX ((size_t)512 << 10) /* bytes of a record */
 #define RELAY_KEEP_MS (INT64_C(30) * 24 * 3600 * 1000)
