@@ -6,7 +6,7 @@
 static int open_one(struct cli *cli, char id[RAUM_ID_MAX])
 {
     int rc = cli_open_scope(cli);
-    return rc ? rc : garments_find(cli->scope, cli->words[0], id, &cli->error);
+    return rc ? rc : garment_find(cli, cli->words[0], id);
 }
 
 static int show(struct cli *cli)
@@ -47,7 +47,7 @@ static int shelve(struct cli *cli, bool on)
     if (rc)
         return rc;
     for (int i = 0; rc == 0 && i < cli->count; i++) {
-        rc = garments_find(cli->scope, cli->words[i], id, &cli->error);
+        rc = garment_find(cli, cli->words[i], id);
         if (rc == 0)
             rc = garments_archive(cli->scope, id, on, &cli->error);
     }

@@ -15,7 +15,7 @@ struct given {
 static int open_one(struct cli *cli, char id[RAUM_ID_MAX])
 {
     int rc = cli_open_scope(cli);
-    return rc ? rc : outfits_find(cli->scope, cli->words[0], id, &cli->error);
+    return rc ? rc : outfit_find(cli, cli->words[0], id);
 }
 
 static int options(struct cli *cli, struct given *g)
@@ -44,7 +44,7 @@ static int take(struct cli *cli, struct given *g, const char *word)
     if (g->count == WARDROBE_WORDS_MAX)
         return cli_usage(cli, tr("an outfit takes at most %d garments"), OUTFIT_GARMENTS_MAX);
     g->garments[g->count] = g->ids[g->count];
-    return garments_find(cli->scope, word, g->ids[g->count++], &cli->error);
+    return garment_find(cli, word, g->ids[g->count++]);
 }
 
 static int create(struct cli *cli)

@@ -37,6 +37,9 @@ const char *wardrobe_visibility(struct cli *cli);
 /* Which of --archived and --all. */
 enum wardrobe_shelf wardrobe_shelf(struct cli *cli);
 
+/* The id of a garment, an outfit, by id or name (wardrobe_find). */
+int garment_find(struct cli *cli, const char *word, char id[RAUM_ID_MAX]) BASE_CHECK;
+int outfit_find(struct cli *cli, const char *word, char id[RAUM_ID_MAX]) BASE_CHECK;
 /* "49.90 EUR", in German "49,90 EUR"; `cents` hundredths. */
 void wardrobe_money(double cents, const char *currency, char out[WARDROBE_MONEY]);
 /* Appends what a garment or outfit of the space is called, deleted ones too; *gone: it is not here

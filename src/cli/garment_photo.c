@@ -131,7 +131,7 @@ int garment_photo(struct cli *cli)
     struct photos x;
     int rc = cli_open_scope(cli);
     if (rc == 0)
-        rc = garments_find(cli->scope, cli->words[0], id, &cli->error);
+        rc = garment_find(cli, cli->words[0], id);
     if (rc)
         return rc;
     rc = pool_open(&pool, cli);

@@ -396,6 +396,8 @@ const struct text_pair text_pairs[] = {
      "--price nimmt eine Zahl wie 49,90 oder '49,90 CHF', nicht %.40s"},
     {"%s takes a day like 2026-04-30, not %.40s",
      "%s nimmt einen Tag wie 2026-04-30, nicht %.40s"},
+    {"several are called %.80s: say which by its id",
+     "mehrere heißen %.80s: welches, sagt die Id"},
     {"%s is yet to come", "%s liegt noch vor uns"},
     {"--top takes a number from 1 to %d", "--top nimmt eine Zahl von 1 bis %d"},
     {"add garments, one for each photograph", "Kleidungsstücke aufnehmen, eins je Foto"},

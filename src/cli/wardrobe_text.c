@@ -3,6 +3,7 @@
 #include "cli/cmd_wardrobe.h"
 #include "engine/intern.h"
 #include "engine/store.h"
+#include "modules/wardrobe/outfits.h"
 #include <string.h>
 #include <time.h>
 
@@ -87,6 +88,23 @@ enum wardrobe_shelf wardrobe_shelf(struct cli *cli)
     return cli_switch(cli, "--all")        ? SHELF_ALL
            : cli_switch(cli, "--archived") ? SHELF_ARCHIVED
                                            : SHELF_IN_USE;
+}
+
+static int found(struct cli *cli, const char *word, int rc)
+{
+    return rc == RAUM_EUSAGE
+               ? cli_usage(cli, tr("several are called %.80s: say which by its id"), word)
+               : rc;
+}
+
+int garment_find(struct cli *cli, const char *word, char id[RAUM_ID_MAX])
+{
+    return found(cli, word, garments_find(cli->scope, word, id, &cli->error));
+}
+
+int outfit_find(struct cli *cli, const char *word, char id[RAUM_ID_MAX])
+{
+    return found(cli, word, outfits_find(cli->scope, word, id, &cli->error));
 }
 
 void wardrobe_money(double cents, const char *currency, char out[WARDROBE_MONEY])

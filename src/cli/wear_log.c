@@ -24,8 +24,7 @@ static int wear_one(struct cli *cli, bool outfits, const char *word, const char 
                     struct worn *worn)
 {
     worn->garments = 1;
-    int rc = outfits ? outfits_find(cli->scope, word, worn->thing, &cli->error)
-                     : garments_find(cli->scope, word, worn->thing, &cli->error);
+    int rc = outfits ? outfit_find(cli, word, worn->thing) : garment_find(cli, word, worn->thing);
     if (rc)
         return rc;
     return outfits
@@ -154,9 +153,9 @@ static int log_query(struct cli *cli, struct raum_query **q)
     struct buf none;
     if (cli->count == 0)
         return wears_query(cli->scope, NULL, NULL, q, &cli->error);
-    int rc = garments_find(cli->scope, cli->words[0], garment, &cli->error);
+    int rc = garment_find(cli, cli->words[0], garment);
     if (rc == 0)
-        rc = outfits_find(cli->scope, cli->words[0], outfit, &cli->error);
+        rc = outfit_find(cli, cli->words[0], outfit);
     if (rc)
         return rc;
     bool gone, found = false;
