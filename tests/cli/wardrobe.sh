@@ -87,7 +87,8 @@ is 0 garment list --archived; says Boots; is 0 garment list --all; says Boots; s
 is 0 garment stats --json
 same 0 "$(json 'scalar grep { $_->{name} eq "Boots" } @{$v->{notWorn}}')" 'not missed'
 is 0 garment unarchive Boots Shirt
-is 0 outfit archive 'Rainy day'; is 0 outfit list; silent 'Rainy day'; is 0 outfit unarchive "$outfit"
+is 0 outfit archive 'Rainy day'; is 0 outfit list; silent 'Rainy day'
+is 0 outfit unarchive "$outfit"
 is 0 garment photo 'Rain coat' --json; file=$(json '$v->[0]{path}')
 is 0 garment delete 'Rain coat'; says 'raum garment restore'
 if [ -e "$file" ]; then ko 'its file is still there'; else ok; fi

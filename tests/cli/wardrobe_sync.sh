@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The wardrobe of an account's devices and of a family, through a real server: what was worn here and
-# there adds up, an edit and a deletion meet (G-S10), what is private stays (G-T9), nothing that is
-# derived travels, and sealed words are on no disk of the server (G-K1).
+# The wardrobe of an account's devices and of a family, through a real server: what was worn here
+# and there adds up, an edit and a deletion meet (G-S10), what is private stays (G-T9), nothing that
+# is derived travels, and sealed words are on no disk of the server (G-K1).
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi # nothing here is about the disk
 . "$(dirname "$0")/checks"
 . "$RAUM_SOURCE/tests/cli/house"
@@ -69,6 +69,7 @@ done
 is 0 $lena --space familie garment restore "$boots" --quiet
 round
 worn mia 'Rote Stiefel' 2
-is 0 $mia sync --status --json; same 0 "$(json 'scalar grep { $_->{parked} } @$v')" 'nothing refused'
+is 0 $mia sync --status --json
+same 0 "$(json 'scalar grep { $_->{parked} } @$v')" 'nothing refused'
 close_house home
 finish
