@@ -160,7 +160,7 @@ static const struct cli_option wear_options[] = {
     {0},
 };
 static const struct cli_option photo_options[] = {
-    {"--remove", "N", "take one away, by its number; may be given several times"},
+    {"--without", "N", "take one away, by its number; may be given several times"},
     {"--first", "N", "make this one the cover"},
     {"--forever", NULL, "erase the bytes at once"},
     {0},
@@ -198,7 +198,8 @@ const struct cli_command cmd_garment[] = {
      "raum garment stats --top 10\nraum garment stats --json", garment_stats, false},
     {"garment photo", "GARMENT [FILE…]", 1, -1, "its photographs: where they lie, more, fewer",
      photo_options,
-     "raum garment photo 'Rain coat' back.jpg\nraum garment photo 'Rain coat' --remove 2 --first 3",
+     "raum garment photo 'Rain coat' back.jpg\nraum garment photo 'Rain coat' --without 2 --first "
+     "3",
      garment_photo, false},
     {"garment archive", "GARMENT…", 1, -1, "put away what is not in use", NULL, NULL, archive,
      false},

@@ -90,7 +90,7 @@ static int changes(struct cli *cli, struct given *g, struct outfit_change *chang
         rc = take(cli, g, word);
     change->add = g->garments;
     change->add_count = g->count;
-    for (at = 0; rc == 0 && (word = cli_next(cli, "--remove", &at));)
+    for (at = 0; rc == 0 && (word = cli_next(cli, "--without", &at));)
         rc = take(cli, g, word);
     change->remove = g->garments + change->add_count;
     change->remove_count = g->count - change->add_count;
@@ -107,7 +107,7 @@ static int set(struct cli *cli)
     g.fields.name = cli_value(cli, "--name");
     bool nothing = !f->name && !f->description && !f->occasion && !f->visibility &&
                    f->season_count < 0 && f->tag_count < 0 && !cli_value(cli, "--add") &&
-                   !cli_value(cli, "--remove");
+                   !cli_value(cli, "--without");
     if (rc == 0 && nothing)
         rc = cli_usage(cli, "%s", tr("nothing to set; see: raum help outfit set"));
     if (rc == 0)
@@ -196,7 +196,7 @@ static const struct cli_option list_options[] = {
 static const struct cli_option set_options[] = {
     {"--name", "NAME", "what it is called"},
     {"--add", "GARMENT", "put one more in; may be given several times"},
-    {"--remove", "GARMENT", "take one out; may be given several times"},
+    {"--without", "GARMENT", "take one out; may be given several times"},
     {"--description", "TEXT", "more about it; empty: nothing"},
     {"--occasion", "O", "casual, work, formal, … or other; empty: none"},
     {"--season", "S", "the seasons anew; may be given several times; empty: none"},
@@ -221,7 +221,7 @@ const struct cli_command cmd_outfit[] = {
     {"outfit show", "OUTFIT", 1, 1, "one outfit, by its id or its name", NULL,
      "raum outfit show 'Rainy day'", show, false},
     {"outfit set", "OUTFIT", 1, 1, "change what is written about it, and what is in it",
-     set_options, "raum outfit set 'Rainy day' --add Scarf --remove Boots", set, false},
+     set_options, "raum outfit set 'Rainy day' --add Scarf --without Boots", set, false},
     {"outfit favorite", "OUTFIT [on|off]", 1, 2, "make it a favourite, or not", NULL,
      "raum outfit favorite 'Rainy day'\nraum outfit favorite 'Rainy day' off", favorite, false},
     {"outfit wear", "OUTFIT…", 1, -1, "write down that it was worn, with all its garments",

@@ -115,7 +115,7 @@ static int change(struct cli *cli, struct pictures *p, const char *id)
     int at = 0, rc = load(cli, id, &x);
     if (rc == 0 && cli->count > 1)
         rc = add_files(cli, p, id);
-    while (rc == 0 && (word = cli_next(cli, "--remove", &at)))
+    while (rc == 0 && (word = cli_next(cli, "--without", &at)))
         rc = garments_photo_remove(cli->scope, p, id, find(&x, word), cli_switch(cli, "--forever"),
                                    &cli->error);
     if (rc == 0 && first)

@@ -42,9 +42,9 @@ if grep -rqa 'GPS' data; then ko 'a position is on the disk'; else ok; fi
 is 0 garment photo 'Rain coat' boots.webp --first 2 --quiet
 is 0 garment photo 'Rain coat' --json; same 3 "$(json 'scalar @$v')" 'one more'
 same "$first" "$(json '$v->[1]{mediaId}')" 'another cover'
-is 0 garment photo 'Rain coat' --remove 2 --remove 3 --json; same 1 "$(json 'scalar @$v')" fewer
-is 4 garment photo 'Rain coat' --remove 1; says 'needs a photograph'
-is 3 garment photo 'Rain coat' --remove 7
+is 0 garment photo 'Rain coat' --without 2 --without 3 --json; same 1 "$(json 'scalar @$v')" fewer
+is 4 garment photo 'Rain coat' --without 1; says 'needs a photograph'
+is 3 garment photo 'Rain coat' --without 7
 is 0 garment set shirt --category top --price '20 CHF' --tag blue --json
 same 'CHF top' "$(json '"$v->{currency} $v->{category}"')" set
 is 0 garment set Shirt --price 25 --brand '' --quiet; same '' "$(cat "$out")" quiet
@@ -56,7 +56,7 @@ is 0 outfit create 'Rainy day' 'Rain coat' Boots --occasion casual --season autu
     --tag dog --favorite --description 'for the dog' --json
 valid; same 'Rain coat, Boots' "$(json 'join ", ", map { $_->{name} } @{$v->{garments}}')" order
 outfit=$(json '$v->{id}')
-is 0 outfit set 'rainy day' --add shirt --remove boots --json
+is 0 outfit set 'rainy day' --add shirt --without boots --json
 same 'Rain coat, Shirt' "$(json 'join ", ", map { $_->{name} } @{$v->{garments}}')" changed
 is 0 outfit wear 'Rainy day' --on 2026-03-02 --json; valid
 wear=$(json '$v->[0]{id}'); same 2 "$(json '$v->[0]{garments}')" 'counts for both'
@@ -102,7 +102,7 @@ if [ -s "$file" ]; then ok; else ko 'its file is not back'; fi
 is 0 garment delete "$coat" --forever --quiet
 is 3 garment restore "$coat"
 is 0 outfit show 'Rainy day'; says '(gone)'; silent 'Rain coat'
-is 0 outfit set 'Rainy day' --remove "$coat"
+is 0 outfit set 'Rainy day' --without "$coat"
 is 0 outfit delete 'Rainy day'; says 'raum outfit restore'
 is 3 outfit wear "$outfit"; is 0 outfit restore "$outfit"; is 0 doctor --deep
 
@@ -162,6 +162,23 @@ is 3 garment show ''; is 3 garment show "' OR 1=1 --"; is 3 garment log nobody
 is 0 garment add boots.webp --name $'esc\033[31m\u202e' --quiet; raum garment list
 if LC_ALL=C grep -q $'\033' "$out"; then ko 'an escape in the list'; else ok; fi
 is 0 doctor --deep
+
+# ---- watching: what is worn elsewhere is seen here
+
+"$RAUM" garment list --watch --json >seen 2>"$err" </dev/null &
+pid=$!
+trap 'kill $pid 2>/dev/null; chmod -R u+w "$scratch"; rm -rf "$scratch"' EXIT
+until_seen() { # until_seen TEXT: within ten seconds
+    for _ in $(seq 1 100); do
+        grep -qF -- "$1" seen && { ok; return; }
+        sleep 0.1
+    done
+    cp seen "$out"; ko "never seen: $1"
+}
+until_seen Spare
+is 0 garment wear Spare --on 2026-01-31 --quiet
+until_seen '"wearCount":1,"lastWornAt":"2026-01-31"'
+kill -INT $pid; wait $pid; same 0 $? 'Ctrl-C ends it well'
 
 # ---- German
 
