@@ -223,6 +223,30 @@ static void test_altered_import_G_U3_G_S8(void **state)
     }
 }
 
+/* Words that only a newer version knows travel through an older server and are kept by older
+ * devices, who change other fields of the row meanwhile (G-S16). */
+static void test_newer_words_G_S16(void **state)
+{
+    (void)state;
+    char garment[RAUM_ID_MAX], outfit[RAUM_ID_MAX];
+    OK(kit_insert(devices[0].family, "wardrobeGarments", "{\"name\":\"Badehose\"}", garment));
+    OK(kit_insert(devices[0].family, "wardrobeOutfits", "{\"name\":\"Strand\"}", outfit));
+    kit_raw(devices[0].r, "UPDATE data_wardrobeGarments SET category = 'swimwear' RETURNING 1");
+    kit_raw(devices[0].r, "UPDATE data_wardrobeOutfits SET occasion = 'beach', "
+                          "season = '[\"summer\",\"monsoon\"]' RETURNING 1");
+    everybody(2);
+    OK(kit_update(devices[2].family, "wardrobeGarments", garment, "{\"brand\":\"Meer\"}"));
+    everybody(2);
+    for (int i = 0; i < 3; i++) {
+        struct raum_handle *h = devices[i].family;
+        assert_string_equal(kit_rows(h, "SELECT category, brand FROM wardrobeGarments"),
+                            "swimwear|Meer");
+        assert_string_equal(kit_rows(h, "SELECT occasion, season FROM wardrobeOutfits"),
+                            "beach|[\"summer\",\"monsoon\"]");
+    }
+    same(0, 2, "fam");
+}
+
 static void test_restored_server_G_O4(void **state)
 {
     char id[RAUM_ID_MAX], other[RAUM_ID_MAX];
@@ -260,6 +284,7 @@ int main(void)
         TEST(test_clock_ahead_G_S9),
         TEST(test_refused_is_parked_G_S6),
         TEST(test_altered_import_G_U3_G_S8),
+        TEST(test_newer_words_G_S16),
         TEST(test_restored_server_G_O4),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

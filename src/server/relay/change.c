@@ -70,7 +70,7 @@ static int check_value(struct relay_change *c, const struct schema_field *f,
     json_init(&doc);
     int result = json_parse(&doc, in->value, in->len, 0, NULL);
     if (result == 0)
-        result = schema_check(f, json_root(&doc), NULL);
+        result = schema_check_foreign(f, json_root(&doc), NULL);
     json_release(&doc);
     return result == 0 ? 0 : refuse(c, RAUM_EBAD_CHANGE);
 }
