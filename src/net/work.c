@@ -303,7 +303,8 @@ void *job_worker(void *arg)
     void *state = NULL;
     if (!start_worker(s, &state))
         return NULL;
-    if (queue != &s->queues[QUEUE_FAST]) /* a thread of its own priority; whoever asks little goes first */
+    /* A thread of its own priority; whoever asks little goes first. */
+    if (queue != &s->queues[QUEUE_FAST])
         setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
     pthread_mutex_lock(&s->lock);
     for (;;) {

@@ -468,6 +468,8 @@ static int store(struct relay_change *c, const struct buf *body, struct raum_err
             "shared = ?5, private = ?6, author = ?7, body = ?8",
             "iisiiiib", c->part->ref, c->tbl, c->wire->id, seq, c->shared, (int64_t)is_private,
             author, buf_text(body), body->len);
+    if (result == 0)
+        result = relay_shows(c, is_private, error);
     return result ? result : keep_history(c, error);
 }
 

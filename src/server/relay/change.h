@@ -30,4 +30,8 @@ int relay_change_apply(struct relay_change *c, struct raum_error *error) BASE_CH
 /* The account or text that a field of a record holds, in the arena; NULL. */
 const char *relay_text(const struct merge_record *r, const char *name, struct arena *a);
 
+/* After the record is merged and within its transaction: which pictures it shows, to whom
+ * (shows.c). */
+int relay_shows(struct relay_change *c, bool is_private, struct raum_error *error) BASE_CHECK;
+
 #endif
