@@ -333,6 +333,7 @@ const struct text_pair text_pairs[] = {
     {"room for the pictures of one account; 5120 if not given",
      "Platz für die Bilder eines Kontos; ohne Angabe 5120"},
     {"%s takes a number of MB", "%s nimmt eine Zahl von MB"},
+    {"quota takes a number of MB, or: usual", "quota nimmt eine Zahl von MB, oder: usual"},
     {"the address people use, if a proxy stands in front",
      "die Adresse, die alle benutzen, wenn ein Proxy davor steht"},
     {"accounts of a Better Auth server there instead of our own",

@@ -171,6 +171,8 @@ void job_arrived(struct evhttp_request *req, void *arg)
     bool slow = s->o.slow && s->o.slow(s->o.arg, &j->q);
     bool heavy = !slow && s->o.heavy && s->o.heavy(s->o.arg, &j->q);
     j->queue = &s->queues[slow ? QUEUE_SLOW : heavy ? QUEUE_HEAVY : QUEUE_FAST];
+    if (heavy)
+        c->deadline = l->now + s->o.heavy_ms;
     int waiting = j->queue->count; /* a look without the lock */
     if (waiting + l->batch_count >= j->queue->max) {
         answer_busy(j);

@@ -195,7 +195,7 @@ static int listen_on(struct server *s, struct raum_error *error)
         .slow = is_slow,
         .slow_workers = hashers(),
         .heavy = is_heavy,
-        .heavy_workers = s->options.resizer_count + 2, /* parts while others decode */
+        .heavy_workers = s->options.resizer_count + 4, /* parts while others decode */
         .handle = handle,
         .arg = s,
         .worker_start = worker_start,

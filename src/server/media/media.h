@@ -24,7 +24,7 @@
 #define MEDIA_KEEP_MS (INT64_C(30) * 24 * 3600 * 1000)
 #define MEDIA_PICTURE_MAX MEDIA_FILE_MAX /* bytes of one, unless the host says less */
 #define MEDIA_QUOTA ((int64_t)5 << 30)   /* bytes of an account */
-#define MEDIA_AT_ONCE ((size_t)24 << 20) /* bytes that are decoded at once, in all */
+#define MEDIA_AT_ONCE ((size_t)48 << 20) /* bytes that are decoded at once, in all */
 #define MEDIA_DECODERS_MAX 8
 
 struct media_limits {
