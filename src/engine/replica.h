@@ -2,9 +2,9 @@
  * the clock, the key ring and the transaction; everything else in the engine hangs on it. Knows the
  * file layout, not the meaning of any table.
  *
- * Folder of an account:   raum.db  keys.json  staging.db  media/  trash/
- * Tables of raum.db:      meta spaces accounts actors keys dirty media intents, data_<table>,
- * data_opaque */
+ * Folder of an account:   raum.db  keys.json  staging.db  media/  trash/  quarantine/
+ * Tables of raum.db:      meta spaces accounts actors keys dirty parked media intents conflicts
+ *                         coming leaving, data_<table>, data_opaque */
 #ifndef ENGINE_REPLICA_H
 #define ENGINE_REPLICA_H
 

@@ -16,6 +16,8 @@
 #include "server/spaces/spaces.h"
 #include "server/store/backup.h"
 #include "server/store/sql.h"
+#include "server/stream/hub.h"
+#include "server/stream/watch.h"
 #include "server/url.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -27,7 +29,7 @@
 
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
-    vault_routes, sync_routes,        media_routes, upload_routes,
+    vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
     plain_routes, page_routes,        NULL,
 };
 
@@ -205,6 +207,22 @@ static int listen_on(struct server *s, struct raum_error *error)
     return http_start(&s->http, &http, error);
 }
 
+static int open_hub(struct server *s, struct raum_error *error)
+{
+    const struct server_options *o = &s->options;
+    struct hub_options hub = {.database = s->database,
+                              .env = s->env,
+                              .log = o->log,
+                              .heartbeat_ms = o->heartbeat_ms,
+                              .stuck_ms = o->stuck_ms,
+                              .streams_max = o->streams_max,
+                              .account_max = o->account_streams_max};
+    if (!hub.streams_max && o->tls_cert) /* of 4,000 connections */
+        hub.streams_max = 3000;
+    int rc = hub_new(&s->hub, &hub, error);
+    return rc == 0 && s->upstream ? watch_new(&s->watch, s, error) : rc;
+}
+
 /* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
  * pieces, one for each thread, for ever. */
 static void keep_memory_small(void)
@@ -222,7 +240,9 @@ int server_start(struct server **out, const struct server_options *options,
     if (rc)
         return rc;
     struct server *s = *out;
-    rc = s ? listen_on(s, error) : RAUM_EINTERNAL;
+    rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
+    if (rc == 0)
+        rc = listen_on(s, error);
     /* Only now the port is known; until somebody was told of it nobody asks. */
     if (rc == 0 && !options->origin && options->port == 0)
         rc = set_origin(s, http_port(s->http), error);
@@ -248,6 +268,8 @@ void server_stop(struct server *s)
     s->stopping = true;
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    watch_free(s->watch);
+    hub_free(s->hub);
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
     pages_free(s->pages);

@@ -15,6 +15,8 @@
 
 struct sql;
 struct http_server;
+struct hub;
+struct watch;
 struct limiter;
 struct server_counts;
 struct route;
@@ -44,6 +46,7 @@ struct server_options {
     int64_t picture_max, quota;      /* bytes of one picture, of an account's; 0: as media.h says */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
+    int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */
     const struct raum_env *env;      /* NULL: native */
     struct net_log *log;
 };
@@ -57,6 +60,8 @@ struct server {
     bool secure;                     /* origin is https: __Secure- cookies */
     struct sql *sql;                 /* of the main thread: migrations, sweeps */
     struct http_server *http;
+    struct hub *hub;                 /* open streams; NULL: not listening */
+    struct watch *watch;             /* with --auth: of whom they are */
     struct limiter *limiter;
     struct mailer *mailer;
     struct pages *pages;

@@ -170,6 +170,37 @@ static void test_ten_parameters(void **state)
     sql_rows_free(rows);
 }
 
+static void test_arrays(void **state)
+{
+    (void)state;
+    struct sql_rows *rows;
+    const int64_t numbers[] = {1, -1, INT64_MIN};
+    const char *const texts[] = {"a", "", "Z\xc3\xbcge,{}\"\\"}, *const bad[] = {"a", "\xff"};
+    const struct sql_span spans[] = {{"\0x", 2}, {"", 0}, {"\xff", 1}};
+    static const char sql[] = "SELECT n, t, b FROM unnest(?1, ?2, ?3) WITH ORDINALITY AS k (n, t, "
+                              "b, i) WHERE t <> ?4 ORDER BY i";
+    if (!kit_is_postgres())
+        skip();
+    for (size_t count = 0; count < 4; count++) {
+        OK(sql_many(k.sql, &rows, e, sql, "ITBs", numbers, count, texts, count, spans, count,
+                    "no"));
+        for (size_t i = 0; i < count; i++) {
+            size_t len;
+            OK(sql_next(rows, e));
+            assert_true(sql_int(rows, "n") == numbers[i]);
+            assert_string_equal(sql_text(rows, "t"), texts[i]);
+            const void *bytes = sql_bytes(rows, "b", &len);
+            assert_int_equal(len, spans[i].len);
+            assert_memory_equal(bytes, spans[i].data, len);
+        }
+        assert_int_equal(sql_next(rows, e), RAUM_END);
+        sql_rows_free(rows);
+    }
+    FAILS(RAUM_EBAD_CHANGE, sql_many(k.sql, &rows, e, sql, "ITBs", numbers, (size_t)2, bad,
+                                     (size_t)2, spans, (size_t)2, "no"));
+    assert_null(rows);
+}
+
 /* G-O3: what is no text is refused before a database sees it, on both alike. */
 static void test_bad_texts(void **state)
 {
@@ -483,7 +514,7 @@ static void test_newer_database(void **state)
     assert_non_null(strstr(e->text, "newer"));
     OK(sql_one(k.sql, &rows, e, "SELECT version FROM server_version", ""));
     int64_t newest = 0;
-    while (migrations[newest])
+    while (migrations[newest].both)
         newest++;
     assert_int_equal(sql_int(rows, "version"), newest + 1);
     sql_rows_free(rows);
@@ -498,6 +529,7 @@ int main(void)
         TEST(test_numbers_of_expressions),
         TEST(test_question_marks_in_quotes),
         TEST(test_ten_parameters),
+        TEST(test_arrays),
         TEST(test_bad_texts),
         TEST(test_bytewise_order),
         TEST(test_returning),

@@ -23,6 +23,7 @@ int relay_body_write(struct relay *r, const struct merge_record *record, struct 
                      struct raum_error *error)
 {
     int result = 0;
+    buf_reset(out);
     buf_char(out, BODY_VERSION);
     for (uint32_t i = 0; i < record->count && result == 0; i++) {
         const struct merge_field *f = &record->fields[i];

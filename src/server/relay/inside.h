@@ -19,6 +19,8 @@ struct relay {
     struct relay_name *by_ref;  /* the same texts, lent */
     uint32_t cap, count;
     uint64_t last; /* the newest time given out */
+    struct arena scratch; /* of the batch at work */
+    struct buf body;      /* of the record being written */
     int restored;  /* 1: this database came back from a backup; -1: not asked yet */
 };
 
@@ -66,10 +68,35 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
                   struct arena *a, struct relay_part *out, struct raum_error *error) BASE_CHECK;
 /* Within the transaction that writes: locks it, reads role and seq, makes its row. */
 int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
-                    struct arena *a, struct raum_error *error) BASE_CHECK;
+                    struct raum_error *error) BASE_CHECK;
+/* ref and seq of p->id; both 0: nothing was ever written to it. */
+int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *error) BASE_CHECK;
 /* Every partition of the caller, their user partition first. */
 int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a,
                 struct relay_part **out, uint32_t *count, struct raum_error *error) BASE_CHECK;
+
+/* ---- records of a stretch ---- */
+
+struct relay_row {
+    struct wire_change change; /* the record, whole */
+    const char *author;        /* account, lent as names are; NULL: nobody */
+    size_t bytes;              /* as JSON, about */
+    bool is_private, was_shared;
+};
+struct relay_range {
+    struct relay_row *rows;
+    uint32_t count;
+    int64_t end; /* all up to this seq are here */
+};
+/* What lies behind part->seq up to `to`, in the order of commits: at most `max` records, and about
+ * so many bytes, but one at least. In the arena. */
+int relay_range(struct relay *r, const struct relay_part *part, int64_t to, uint32_t max,
+                size_t bytes, struct arena *a, struct relay_range *out,
+                struct raum_error *error) BASE_CHECK;
+/* What an account is shown of a row in one of its partitions: another's private row is not sent; if
+ * it was shared once, it is taken back (G-T9). */
+enum relay_view { RELAY_SHOWN, RELAY_HIDDEN, RELAY_WITHDRAWN };
+enum relay_view relay_view(const struct relay_row *row, const char *account);
 
 /* ---- cursors ---- */
 
@@ -79,8 +106,6 @@ struct relay_cursor {
 };
 /* Did this database ever come back from a backup? Then it has forgotten what it once sent. */
 int relay_was_restored(struct relay *r, bool *out, struct raum_error *error) BASE_CHECK;
-int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
-                struct raum_error *error) BASE_CHECK;
 /* What is no cursor of this epoch is the start: an empty list. */
 void relay_cursor_read(const char *text, const char *epoch, struct arena *a,
                        struct relay_cursor *out);

@@ -99,11 +99,14 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
     return result;
 }
 
-static int read_part(struct relay *r, struct relay_part *p, struct raum_error *error)
+static int read_part(struct relay *r, struct relay_part *p, const char *sql,
+                     struct raum_error *error)
 {
     struct sql_rows *rows;
-    int result =
-        sql_one(r->sql, &rows, error, "SELECT ref, seq FROM partitions WHERE id = ?1", "s", p->id);
+    int result = sql_scope(r->sql, "partition", p->id, error);
+    if (result < 0)
+        return result;
+    result = sql_one(r->sql, &rows, error, sql, "s", p->id);
     if (result == 0) {
         p->ref = sql_int(rows, "ref");
         p->seq = sql_int(rows, "seq");
@@ -112,29 +115,53 @@ static int read_part(struct relay *r, struct relay_part *p, struct raum_error *e
     return result == RAUM_END ? 0 : result;
 }
 
-/* G-S1, G-S2: the role is read, and the seq given, under the partition's lock. */
-int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
-                    struct arena *a, struct raum_error *error)
+int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *error)
 {
-    char *lock = arena_printf(a, "partition:%s", p->id);
-    if (!lock)
-        return err_set(error, RAUM_ENOMEM, NULL);
-    int result = sql_lock(r->sql, lock, error);
-    if (strncmp(p->id, SCHEMA_USER, strlen(SCHEMA_USER)) == 0)
-        p->role = ROLE_OWNER;
-    else if (result == 0)
-        result = role_in(r, who, p->id, &p->type, &p->role, error);
-    if (result == 0 && p->role != ROLE_NONE)
-        result = read_part(r, p, error);
+    return read_part(r, p, "SELECT ref, seq FROM partitions WHERE id = ?1", error);
+}
+
+/* On SQLite the transaction is the lock. */
+static int lock_part(struct relay *r, struct relay_part *p, struct raum_error *error)
+{
+    return sql_is_postgres(r->sql)
+               ? read_part(r, p, "SELECT ref, seq FROM partitions WHERE id = ?1 FOR UPDATE", error)
+               : relay_part_read(r, p, error);
+}
+
+static int make_part(struct relay *r, struct relay_part *p, struct raum_error *error)
+{
+    int result =
+        sql_is_postgres(r->sql)
+            ? sql_run(r->sql, error,
+                      "INSERT INTO partitions (id, seq) VALUES (?1, 0) ON CONFLICT DO NOTHING", "s",
+                      p->id)
+            : sql_run(r->sql, error,
+                      "INSERT INTO partitions (ref, id, seq) SELECT coalesce(max(ref), 0) + 1, ?1, "
+                      "0 FROM partitions",
+                      "s", p->id);
+    return result ? result : lock_part(r, p, error);
+}
+
+static int read_role(struct relay *r, const struct relay_caller *who, struct relay_part *p,
+                     struct raum_error *error)
+{
+    p->role = ROLE_OWNER;
+    return strncmp(p->id, SCHEMA_USER, strlen(SCHEMA_USER)) == 0
+               ? 0
+               : role_in(r, who, p->id, &p->type, &p->role, error);
+}
+
+/* G-S1, G-S2: the role is read, and the seq given, under the lock of the partition's row. */
+int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
+                    struct raum_error *error)
+{
+    int result = lock_part(r, p, error);
+    if (result == 0)
+        result = read_role(r, who, p, error);
     if (result < 0 || p->role == ROLE_NONE || p->ref)
         return result;
-    result = sql_lock(r->sql, "partitions", error);
-    if (result == 0)
-        result = sql_run(r->sql, error,
-                         "INSERT INTO partitions (ref, id, seq) SELECT coalesce(max(ref), 0) + 1, "
-                         "?1, 0 FROM partitions",
-                         "s", p->id);
-    return result ? result : read_part(r, p, error);
+    result = make_part(r, p, error);
+    return result ? result : read_role(r, who, p, error); /* another node may have held it */
 }
 
 static struct relay_part *add(struct relay_part **list, uint32_t *count, uint32_t *cap,
@@ -165,7 +192,9 @@ int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a
         return err_set(error, RAUM_ENOMEM, NULL);
     own->type = -1;
     own->role = ROLE_OWNER;
-    int result = read_part(r, own, error);
+    int result = relay_part_read(r, own, error);
+    if (result == 0)
+        result = sql_scope(r->sql, "account", who->account, error);
     if (result == 0)
         result = sql_many(r->sql, &rows, error,
                           "SELECT s.id AS id, s.type AS type, m.role AS role, p.ref AS ref, p.seq "

@@ -2,7 +2,6 @@
  * records of now, whole (G-S8). Only the partitions of
  * the caller are looked at, each by its own index: the cost does not know how many others there
  * are. */
-#include "base/plant.h"
 #include "server/relay/inside.h"
 
 #include <string.h>
@@ -12,9 +11,7 @@ struct pulling {
     const struct relay_caller *who;
     struct arena *a;
     struct relay_page *out;
-    int64_t account; /* number of the caller's name; 0: wrote nothing yet */
     size_t bytes;
-    uint32_t cap, retract_cap;
     bool full;
 };
 
@@ -26,102 +23,43 @@ static int64_t seen_of(const struct relay_cursor *cursor, int64_t ref)
     return 0; /* a space joined since: its whole history (G-S3) */
 }
 
-static const char *app_of(const char *table)
-{
-    const struct schema_table *t = schema_table(table);
-    return t ? t->app : NULL;
-}
-
-static int add_retract(struct pulling *p, const struct relay_part *part, const char *table,
-                       struct sql_rows *rows)
+static void add_row(struct pulling *p, const struct relay_row *row)
 {
     struct relay_page *out = p->out;
-    if (out->retract_count == RELAY_PAGE_MAX)
-        return RAUM_END;
-    char *id = sql_copy(rows, "id", p->a);
-    if (!id)
-        return RAUM_ENOMEM;
-    out->retracts[out->retract_count++] =
-        (struct relay_retract){app_of(table), table, id, part->id};
-    return 0;
-}
-
-static int add_change(struct pulling *p, const struct relay_part *part, const char *table,
-                      struct sql_rows *rows, struct raum_error *error)
-{
-    struct merge_record record;
-    size_t len;
-    const void *data = sql_bytes(rows, "body", &len);
-    char *kept = arena_copy(p->a, data, len), *id = sql_copy(rows, "id", p->a);
-    if (!kept || !id)
-        return err_set(error, RAUM_ENOMEM, NULL);
-    int result = relay_body_read(p->relay, kept, len, p->a, &record, error);
-    if (result < 0)
-        return result;
-    p->bytes += len * 2 + 200; /* as JSON, about */
-    p->out->answer.changes[p->out->answer.change_count++] =
-        (struct wire_change){.app = app_of(table),
-                             .table = table,
-                             .id = id,
-                             .space = part->id,
-                             .op = WIRE_UPDATE,
-                             .fields = record.fields,
-                             .count = record.count};
-    return 0;
-}
-
-/* G-T9: another's private row is not sent; if it was shared once, it is taken back. */
-static int add_row(struct pulling *p, const struct relay_part *part, struct sql_rows *rows,
-                   struct raum_error *error)
-{
-    const char *table;
-    int result = relay_name(p->relay, sql_int(rows, "tbl"), &table, error);
-    if (result < 0)
-        return result;
-    if (sql_int(rows, "private") == 0 || sql_int(rows, "author") == p->account ||
-        PLANT(RELAY_PRIVATE))
-        return add_change(p, part, table, rows, error);
-    return sql_int(rows, "shared") > 0 && !PLANT(RELAY_RETRACT) ? add_retract(p, part, table, rows)
-                                                                : 0;
+    const struct wire_change *c = &row->change;
+    enum relay_view view = relay_view(row, p->who->account);
+    if (view == RELAY_WITHDRAWN)
+        out->retracts[out->retract_count++] =
+            (struct relay_retract){c->app, c->table, c->id, c->space};
+    if (view != RELAY_SHOWN)
+        return;
+    p->bytes += row->bytes;
+    out->answer.changes[out->answer.change_count++] = *c;
 }
 
 /* Moves part->seq from what was seen to what is now sent. */
 static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
                      struct raum_error *error)
 {
-    struct sql_rows *rows;
-    int64_t end = part->seq, room = RELAY_PAGE_MAX - (int64_t)p->out->answer.change_count;
+    struct relay_range range;
+    int64_t end = part->seq;
+    uint32_t used = p->out->answer.change_count + p->out->retract_count;
     part->seq = seen;
     if (seen >= end)
         return 0;
-    if (room <= 0 || p->bytes >= RELAY_PAGE_BYTES) {
+    if (used >= RELAY_PAGE_MAX || p->bytes >= RELAY_PAGE_BYTES) {
         p->full = true;
         return 0;
     }
-    int result = sql_many(p->relay->sql, &rows, error,
-                          "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE "
-                          "part = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
-                          "iiii", part->ref, seen, end, room);
-    bool whole = true;
-    int64_t count = 0;
-    while (result == 0 && (result = sql_next(rows, error)) == 0) {
-        if (p->bytes >= RELAY_PAGE_BYTES) {
-            whole = false;
-            break;
-        }
-        result = add_row(p, part, rows, error);
-        part->seq = sql_int(rows, "seq");
-        count++;
-    }
-    sql_rows_free(rows);
-    if (result == RAUM_END)
-        result = 0;
-    whole &= count < room;
-    if (whole) /* records that moved on since lie behind `end` or came */
-        part->seq = end;
-    else
-        p->full = true;
-    return result;
+    int result = relay_range(p->relay, part, end, RELAY_PAGE_MAX - used,
+                             RELAY_PAGE_BYTES - p->bytes, p->a, &range, error);
+    if (result < 0)
+        return result;
+    for (uint32_t i = 0; i < range.count; i++)
+        add_row(p, &range.rows[i]);
+    part->seq = range.end;
+    p->full = p->full || range.end < end;
+    return 0;
 }
 
 static int prepare(struct pulling *p, struct raum_error *error)
@@ -130,9 +68,7 @@ static int prepare(struct pulling *p, struct raum_error *error)
     *p->out = (struct relay_page){0};
     answer->changes = arena_zero(p->a, RELAY_PAGE_MAX * sizeof *answer->changes);
     p->out->retracts = arena_zero(p->a, RELAY_PAGE_MAX * sizeof *p->out->retracts);
-    if (!answer->changes || !p->out->retracts)
-        return err_set(error, RAUM_ENOMEM, NULL);
-    return relay_ref_find(p->relay, p->who->account, &p->account, error);
+    return answer->changes && p->out->retracts ? 0 : err_set(error, RAUM_ENOMEM, NULL);
 }
 
 /* Of the caller's partitions only: one that was left and joined again begins anew (G-S3). */

@@ -78,6 +78,9 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
 
 /* Forgets history and receipts that are older than 30 days. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
+/* The epoch of this database: made at the first call, 16 hex digits. */
+int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
+                struct raum_error *error) BASE_CHECK;
 /* A new epoch: after a restore, when what devices have seen may be ahead of what is here (G-O4). */
 int relay_new_epoch(struct sql *c, const struct raum_env *env, struct raum_error *error) BASE_CHECK;
 

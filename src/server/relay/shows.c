@@ -27,7 +27,7 @@ static const char *const fields[] = {"mediaId", "mediaIds", NULL};
 static bool concerns(const struct relay_change *c)
 {
     static const char *const others[] = {"visibility", "deletedAt", NULL};
-    bool any = false, touched = !c->exists;
+    bool any = false, touched = !c->stored->exists;
     for (int i = 0; fields[i]; i++)
         any = any || merge_find(&c->record, fields[i]);
     for (uint32_t i = 0; any && !touched && i < c->count; i++)
@@ -80,7 +80,7 @@ static int read_before(struct shows *s, struct raum_error *error)
     int result = sql_many(c->relay->sql, &rows, error,
                           "SELECT media, owner, author, private, live FROM media_refs"
                           " WHERE space = ?1 AND tbl = ?2 AND record = ?3",
-                          "sis", c->part->id, c->tbl, c->wire->id);
+                          "sis", c->part->id, c->stored->tbl, c->wire->id);
     while (result == 0 && s->before_count < SHOWN_MAX && (result = sql_next(rows, error)) == 0) {
         struct shown *one = &s->before[s->before_count++];
         *one = (struct shown){.media = sql_copy(rows, "media", c->a),
@@ -145,8 +145,8 @@ static int put(struct shows *s, struct shown *one, struct raum_error *error)
                          " private, live) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
                          " ON CONFLICT (space, tbl, record, media) DO UPDATE SET author = ?6,"
                          " private = ?7, live = ?8",
-                         "sissssii", c->part->id, c->tbl, c->wire->id, one->media, one->owner,
-                         s->author, (int64_t)s->private, (int64_t)s->live);
+                         "sissssii", c->part->id, c->stored->tbl, c->wire->id, one->media,
+                         one->owner, s->author, (int64_t)s->private, (int64_t)s->live);
     return result == 0 && !s->live ? unshow(s, one, error) : result;
 }
 
@@ -156,7 +156,7 @@ static int drop(struct shows *s, const struct shown *one, struct raum_error *err
     int result = sql_run(c->relay->sql, error,
                          "DELETE FROM media_refs WHERE space = ?1 AND tbl = ?2 AND record = ?3"
                          " AND media = ?4",
-                         "siss", c->part->id, c->tbl, c->wire->id, one->media);
+                         "siss", c->part->id, c->stored->tbl, c->wire->id, one->media);
     return result ? result : unshow(s, one, error);
 }
 
@@ -180,7 +180,7 @@ int relay_shows(struct relay_change *c, bool is_private, struct raum_error *erro
     if (!s->author)
         s->author = c->who->account;
     int result = read_now(s);
-    if (result == 0 && c->exists)
+    if (result == 0 && c->stored->exists)
         result = read_before(s, error);
     for (int i = 0; i < s->now_count && result == 0; i++)
         result = put(s, &s->now[i], error);
