@@ -459,6 +459,8 @@ static int take(struct relay_change *c, struct raum_error *error)
         result = shared_before(c, &shared, error);
     if (result == 0)
         result = relay_batch_keep(c->batch, to, &c->before, error);
+    if (result == 0)
+        result = relay_shows(c, is_private, error);
     if (result)
         return result;
     if (!PLANT(RELAY_SEQ) || !to->exists)
