@@ -78,6 +78,14 @@ int value_from_json(struct raum *r, const struct schema_field *f, struct json_va
 int value_put_json(struct raum *r, const struct row *row, const struct schema_field *f,
                    const struct value *v, struct json_writer *w,
                    struct raum_error *error) BASE_CHECK;
+/* The value as it crosses (sync/wire.h): what is sealed stays so, as text (G-K1). */
+int value_put_wire(struct raum *r, const struct row *row, const struct schema_field *f,
+                   const struct value *v, struct json_writer *w,
+                   struct raum_error *error) BASE_CHECK;
+/* Seals in place what the schema marks, if the partition is sealed and it is not sealed yet. f
+ * NULL: `extra`. In a transaction. */
+int value_seal(struct raum *r, const struct row *row, const struct schema_field *f,
+               struct value *v, struct arena *a, struct raum_error *error) BASE_CHECK;
 /* Opens a sealed value into the arena; others are copied as they are. f NULL: `extra`. */
 int value_open(struct raum *r, const struct row *row, const struct schema_field *f,
                const struct value *v, struct arena *a, struct value *out,

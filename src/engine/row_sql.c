@@ -261,9 +261,8 @@ static int next_number(struct raum *r, struct table_sql *sql, const struct row *
     return 0;
 }
 
-/* Seals in place what the schema marks, if the partition is sealed. f NULL: the unknown fields. */
-static int seal_one(struct raum *r, const struct row *row, const struct schema_field *f,
-                    struct value *v, struct arena *a, struct raum_error *error)
+int value_seal(struct raum *r, const struct row *row, const struct schema_field *f,
+               struct value *v, struct arena *a, struct raum_error *error)
 {
     if (v->kind != VALUE_TEXT || (f && !(f->flags & FIELD_SEALED)))
         return 0;
@@ -354,9 +353,9 @@ int row_insert(struct raum *r, struct row *row, struct arena *a, struct raum_err
     buf_init(&stamps, SCHEMA_EXTRA_MAX);
     int result = sql->insert.stmt ? 0 : prepare_insert(r, &sql->insert, row->table, error);
     for (int i = 0; i < row_count(row->table) && result == 0; i++)
-        result = seal_one(r, row, row_field(row->table, i), &row->values[i], a, error);
+        result = value_seal(r, row, row_field(row->table, i), &row->values[i], a, error);
     if (result == 0)
-        result = seal_one(r, row, NULL, &row->extra, a, error);
+        result = value_seal(r, row, NULL, &row->extra, a, error);
     stamps_write(&row->stamps, &stamps);
     if (result == 0)
         result = buf_error(&stamps, error);
@@ -418,11 +417,11 @@ int row_update(struct raum *r, struct row *row, uint32_t mask, struct arena *a,
     int result = update_statement(r, row->table, mask, &s, error);
     for (int i = 0; i < row_count(row->table) && result == 0; i++)
         if (mask >> i & 1) {
-            result = seal_one(r, row, row_field(row->table, i), &row->values[i], a, error);
+            result = value_seal(r, row, row_field(row->table, i), &row->values[i], a, error);
             bind_value(s, ++at, &row->values[i]);
         }
     if (result == 0 && mask & ROW_MASK_EXTRA) {
-        result = seal_one(r, row, NULL, &row->extra, a, error);
+        result = value_seal(r, row, NULL, &row->extra, a, error);
         bind_value(s, ++at, &row->extra);
     }
     if (result == 0 && mask & ROW_MASK_AUTHOR)

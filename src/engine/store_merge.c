@@ -25,37 +25,55 @@ static enum merge_choice choose(const struct raum *r, bool fixed, const struct s
     return merge_choose(fixed, &a, &b);
 }
 
-/* Accounts by id: their numbers differ from file to file. */
-static const void *bytes_of(const struct raum *r, const struct schema_field *f,
-                            const struct value *v, size_t *len)
+/* As the server would compare it: the JSON that crosses. */
+static int put(struct merge *m, const struct row *row, const struct schema_field *f,
+               const struct value *v, struct buf *out, struct raum_error *error)
 {
-    const char *account = f->type == TYPE_ACCOUNT ? intern_account(r, (uint32_t)v->i) : NULL;
-    if (v->kind == VALUE_INT && account) {
-        *len = strlen(account);
-        return account;
-    }
-    if (v->kind == VALUE_TEXT || v->kind == VALUE_SEALED) {
-        *len = v->len;
-        return v->text;
-    }
-    *len = v->kind == VALUE_NULL ? 0 : sizeof v->i;
-    return &v->i;
+    struct json_writer w;
+    struct value value = *v;
+    int result = value_seal(m->r, row, f, &value, m->arena, error);
+    buf_init(out, SCHEMA_EXTRA_MAX);
+    json_begin(&w, out);
+    if (result == 0)
+        result = value_put_wire(m->r, row, f, &value, &w, error);
+    return result ? result : buf_error(out, error);
 }
 
-/* Only asked when stamps are equal: true if theirs is the greater of two different values. */
-static int greater(struct merge *m, const struct schema_field *f, const struct value *theirs,
-                   const struct value *mine, bool *out, struct raum_error *error)
+/* One sealed, the other not yet: the same text under another key is the same write. */
+static int same_text(struct merge *m, const struct schema_field *f, const struct value *theirs,
+                     const struct value *mine, bool *out, struct raum_error *error)
 {
     struct value a = {0}, b = {0};
-    size_t a_len, b_len;
+    *out = false;
+    if ((theirs->kind == VALUE_SEALED) == (mine->kind == VALUE_SEALED))
+        return 0;
     int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
     if (result == 0)
         result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
-    if (result)
+    *out = result == 0 && a.kind == VALUE_TEXT && b.kind == VALUE_TEXT &&
+           merge_compare_values(a.text, a.len, b.text, b.len) == 0;
+    return result;
+}
+
+/* Only asked when stamps are equal: true if theirs is the greater of two different values. Sealed
+ * ones are compared as they are, for the server cannot open them. */
+static int greater(struct merge *m, const struct schema_field *f, const struct value *theirs,
+                   const struct value *mine, bool *out, struct raum_error *error)
+{
+    struct buf a, b;
+    bool same;
+    *out = false;
+    int result = same_text(m, f, theirs, mine, &same, error);
+    if (result || same)
         return result;
-    const void *a_bytes = bytes_of(m->r, f, &a, &a_len), *b_bytes = bytes_of(m->r, f, &b, &b_len);
-    *out = merge_compare_values(a_bytes, a_len, b_bytes, b_len) > 0;
-    return 0;
+    result = put(m, m->theirs, f, theirs, &a, error);
+    if (result == 0) {
+        result = put(m, m->mine, f, mine, &b, error);
+        *out = result == 0 && merge_compare_values(buf_text(&a), a.len, buf_text(&b), b.len) > 0;
+        buf_release(&b);
+    }
+    buf_release(&a);
+    return result;
 }
 
 static int merge_position(struct merge *m, int position, struct raum_error *error)

@@ -42,23 +42,14 @@ static bool is_own(const struct raum *r, const struct stamp *s)
     return actor && actor->account == r->account_ref;
 }
 
-/* The value as it crosses: what is sealed stays so (G-K1). */
 static int put_value(struct taking *t, const struct row *row, const struct schema_field *f,
                      const struct value *v, struct merge_field *out, struct raum_error *error)
 {
-    struct buf text, sealed;
+    struct buf text;
     struct json_writer w;
-    int result = 0;
     buf_init(&text, SCHEMA_EXTRA_MAX);
-    buf_init(&sealed, SCHEMA_EXTRA_MAX);
     json_begin(&w, &text);
-    if (v->kind == VALUE_SEALED) {
-        result = seal_to_text(v->text, v->len, &sealed, error);
-        if (result == 0)
-            json_put_text(&w, buf_text(&sealed), sealed.len);
-    } else {
-        result = value_put_json(t->r, row, f, v, &w, error);
-    }
+    int result = value_put_wire(t->r, row, f, v, &w, error);
     if (result == 0)
         result = buf_error(&text, error);
     if (result == 0) {
@@ -69,7 +60,6 @@ static int put_value(struct taking *t, const struct row *row, const struct schem
         t->bytes += text.len + 160;
     }
     buf_release(&text);
-    buf_release(&sealed);
     return result;
 }
 

@@ -6,6 +6,8 @@
 #include "engine/seal.h"
 #include "server/relay/relay.h"
 #include "server/store/sql.h"
+#include "sync/incoming.h"
+#include "sync/outgoing.h"
 #include "sync/session.h"
 
 #define DEVICES 4
@@ -333,6 +335,85 @@ static void test_refused_is_parked_G_S6(void **state)
     free(theirs);
 }
 
+/* A row as a replayed import has it: every field from one device, at one time. */
+static void import(struct device *d, const char *space, const char *id, const char *field,
+                   const char *value)
+{
+    static const char *const fields[][2] = {
+        {"createdAt", "\"2026-03-01T00:00:00.000Z\""},
+        {"authorId", "\"anna\""},
+        {"visibility", "\"space\""},
+        {"deletedAt", "null"},
+        {"title", "\"t\""},
+        {"description", "null"},
+        {"isCompleted", "false"},
+        {"dueDate", "null"},
+        {"priority", "null"},
+        {"sortOrder", "0"},
+    };
+    struct buf text;
+    struct arena a;
+    struct json_doc doc;
+    struct wire_answer answer;
+    struct incoming_report report;
+    arena_init(&a, 1 << 20);
+    buf_init(&text, 1 << 20);
+    json_init(&doc);
+    buf_printf(&text,
+               "{\"serverChanges\":[{\"table\":\"tasks\",\"id\":\"%s\",\"op\":\"update\","
+               "\"spaceId\":\"%s\",\"fields\":{",
+               id, space);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        buf_printf(&text,
+                   "%s\"%s\":{\"value\":%s,\"at\":\"2026-03-01T00:00:00Z\",\"dev\":\"export\","
+                   "\"by\":\"anna\"}",
+                   i ? "," : "", fields[i][0],
+                   strcmp(field, fields[i][0]) == 0 ? value : fields[i][1]);
+    buf_str(&text, "}}]}");
+    OK(json_parse(&doc, buf_text(&text), text.len, 0, &error));
+    OK(wire_read_answer(&doc, &a, &answer, &error));
+    OK(incoming_apply(d->r, answer.changes, answer.change_count, &report, &error));
+    assert_int_equal(report.unknown, 0);
+    json_release(&doc);
+    buf_release(&text);
+    arena_release(&a);
+}
+
+/* Two devices took in the same export, which somebody altered in between: one write, two values.
+ * Both devices, the server and a fresh device come to the same, sealed or not (docs/sync.md, 4). */
+static void test_altered_import_G_U3_G_S8(void **state)
+{
+    static const char *const values[][3] = {
+        {"title", "\"a\"", "\"a \""},     {"title", "\"a\"", "\"b\""},
+        {"title", "\"ä\"", "\"a\\\"\""},  {"title", "\"\"", "null"},
+        {"title", "\"x\\ny\"", "\"x!\""}, {"title", "\"long and longer\"", "\"long\""},
+        {"isCompleted", "true", "false"}, {"sortOrder", "10", "9"},
+        {"sortOrder", "-1.5", "256"},     {"sortOrder", "null", "0"},
+        {"priority", "{\"a\":1}", "[]"},  {"priority", "\"high\"", "2"},
+        {"dueDate", "null", "\"2026\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (int turn = 0; turn < 2; turn++)
+            for (int k = 0; k < 2; k++) {
+                char id[16];
+                snprintf(id, sizeof id, "t%zu-%d", i, turn);
+                const char *space = k ? "pa" : "fam";
+                import(&devices[0], space, id, values[i][0], values[i][1 + turn]);
+                import(&devices[1], space, id, values[i][0], values[i][2 - turn]);
+            }
+    for (int i = 0; i < 2; i++)
+        OK(outgoing_offer_all(devices[i].r, &error));
+    everybody(3);
+    make_device(3);
+    share_key(devices[0].r, devices[3].r);
+    sync_device(&devices[3]);
+    for (int k = 0; k < 2; k++) {
+        same(0, 1, k ? "pa" : "fam");
+        same(0, 3, k ? "pa" : "fam");
+    }
+}
+
 static void test_restored_server_G_O4(void **state)
 {
     char id[RAUM_ID_MAX], other[RAUM_ID_MAX];
@@ -368,6 +449,7 @@ int main(void)
         TEST(test_private_is_withdrawn_G_T9),
         TEST(test_clock_ahead_G_S9),
         TEST(test_refused_is_parked_G_S6),
+        TEST(test_altered_import_G_U3_G_S8),
         TEST(test_restored_server_G_O4),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
