@@ -97,7 +97,8 @@ static int add_text(struct relay_change *c, const char *name, const char *text,
     return f.value ? add(c, &f) : RAUM_ENOMEM;
 }
 
-/* What is said of a row's place and maker is compared, not believed (G-T7). */
+/* What is said of a row's place and maker is compared, not believed (G-T7). A maker that comes with
+ * its stamp is merged: of two makings the earlier holds here as on devices. */
 static int check_claim(struct relay_change *c, const struct merge_field *f, bool *drop)
 {
     const char *text = text_of(f, c->a);
@@ -108,6 +109,7 @@ static int check_claim(struct relay_change *c, const struct merge_field *f, bool
         return refuse(c, RAUM_EBAD_CHANGE);
     const char *author =
         c->stored->exists ? relay_text(&c->record, "authorId", c->a) : c->who->account;
+    *drop = f->plain;
     if (author && strcmp(text, author) == 0)
         return 0;
     return refuse(c, c->stored->exists ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
