@@ -109,9 +109,10 @@ static int check_claim(struct relay_change *c, const struct merge_field *f, bool
         return refuse(c, RAUM_EBAD_CHANGE);
     const char *author =
         c->stored->exists ? relay_text(&c->record, "authorId", c->a) : c->who->account;
-    *drop = f->plain;
-    if (author && strcmp(text, author) == 0)
+    if (author && strcmp(text, author) == 0) {
+        *drop = f->plain || c->wire->op != WIRE_INSERT; /* of two makings the earlier holds */
         return 0;
+    }
     return refuse(c, c->stored->exists ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
 }
 
