@@ -259,6 +259,7 @@ void edit_adopt(int device)
         d->last = -1;
     }
     d->told_clock = 0;
+    d->met = false;
     if (guest) {
         NEED(write_as_guest(d, ids));
         snprintf(personal, sizeof personal, "p-%s", account);

@@ -193,7 +193,10 @@ struct raum_handle *device_scope(int i, int place)
 static void sync_some(int i)
 {
     struct device *d = &sim.devices[i];
-    if (sim_below(2) && d->cut <= sim.step && !people_learn(i)) /* else it knows roles of before */
+    bool learns = sim_below(2) || !d->met; /* else it knows roles of before */
+    if (!d->met && d->cut > sim.step)
+        return;
+    if (learns && d->cut <= sim.step && !people_learn(i))
         return;
     session_start(d->session);
     for (uint32_t n = 1 + sim_below(4); n > 0; n--)
