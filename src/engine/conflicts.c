@@ -1,5 +1,6 @@
 #include "engine/conflicts.h"
 
+#include "base/plant.h"
 #include "engine/ddl.h"
 #include "engine/intern.h"
 #include "engine/scope.h"
@@ -16,7 +17,8 @@ static bool is_conflict(const struct raum *r, const struct row *row, const struc
     const struct actor *own = intern_actor(r, mine->actor), *other = intern_actor(r, theirs->actor);
     struct stamp making = stamps_get(&row->stamps, TAG_CREATED_AT, NULL, 0);
     return f->tag >= TAG_OWN && f->right != RIGHT_FIXED && own && other &&
-           own->account == r->account_ref && other->account != r->account_ref &&
+           own->account == r->account_ref &&
+           (other->account != r->account_ref || PLANT(SYNC_NOTICE)) &&
            mine->origin == ORIGIN_USER && theirs->origin == ORIGIN_USER && mine->at != making.at;
 }
 

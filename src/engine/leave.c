@@ -1,5 +1,6 @@
 #include "engine/leave.h"
 
+#include "base/plant.h"
 #include "engine/intern.h"
 #include "engine/media_files.h"
 #include "engine/media_refs.h"
@@ -97,7 +98,8 @@ static int move_on(struct one *o, int state, struct raum_error *error)
 static int put_aside(struct one *o, struct raum_error *error)
 {
     const struct space *s = intern_space(o->r, o->at.space);
-    int result = s ? quarantine_write(o->r, o->at.space, o->at.at, &o->aside, error) : 0;
+    bool has = s && !PLANT(LEAVE_ASIDE);
+    int result = has ? quarantine_write(o->r, o->at.space, o->at.at, &o->aside, error) : 0;
     return result ? result : move_on(o, ASIDE, error);
 }
 
@@ -130,7 +132,7 @@ static int erase_all(struct one *o, struct raum_error *error)
         snprintf(o->name, sizeof o->name, "%s", s->name);
         snprintf(o->slug, sizeof o->slug, "%s", s->slug);
     }
-    if (result == 0)
+    if (result == 0 && !PLANT(LEAVE_ROWS))
         result = spaces_forget(r, o->at.space, error);
     if (result == 0)
         result = replica_meta_set(r, LEAVE_KEY, "1", error);
@@ -171,7 +173,7 @@ static int erase_traces(struct one *o, struct raum_error *error)
 {
     struct raum_error busy = {0};
     erase_copies(o->r);
-    int result = spaces_empty_log(o->r, &busy);
+    int result = PLANT(LEAVE_LOG) ? 0 : spaces_empty_log(o->r, &busy);
     if (result == RAUM_EBUSY) {
         o->report.traces = true;
         return 0;

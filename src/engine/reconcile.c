@@ -1,5 +1,6 @@
 #include "engine/reconcile.h"
 
+#include "base/plant.h"
 #include "engine/intern.h"
 #include "engine/leave.h"
 #include "engine/spaces.h"
@@ -83,6 +84,8 @@ static int personal_real(struct reconcile *c, const struct reconcile_space *know
  * be the one, and the cursor says that its rows are here: then it comes by a cursor of its own. */
 static int will_come(struct raum *r, uint32_t ref, struct raum_error *error)
 {
+    if (PLANT(SYNC_REJOIN))
+        return 0;
     return db_execf(r->db, error,
                     "INSERT INTO coming (space, since) SELECT %u, (SELECT '' FROM meta WHERE key = "
                     "'" LEAVE_KEY "') WHERE true ON CONFLICT (space) DO UPDATE SET since = "
@@ -189,13 +192,17 @@ static int others(struct reconcile *c, const struct reconcile_space *list, unsig
     return result;
 }
 
-static int was_restored(struct raum *r, const char *epoch, bool *out, struct raum_error *error)
+static int look_at_epoch(struct raum *r, const char *epoch, bool *restored,
+                         struct raum_error *error)
 {
     struct arena a;
     char *known = NULL;
     arena_init(&a, 65536);
-    int result = replica_meta_get(r, RECONCILE_EPOCH, &a, &known, error);
-    *out = known && epoch && strcmp(known, epoch) != 0;
+    int result = epoch ? replica_meta_get(r, RECONCILE_EPOCH, &a, &known, error) : 0;
+    bool same = known && epoch && strcmp(known, epoch) == 0;
+    *restored = known && !same;
+    if (result == 0 && epoch && !same)
+        result = replica_meta_set(r, RECONCILE_EPOCH, epoch, error);
     arena_release(&a);
     return result;
 }
@@ -208,7 +215,7 @@ int reconcile_spaces(struct raum *r, const struct reconcile_space *list, unsigne
     int result = replica_begin(r, error);
     if (result < 0)
         return result;
-    result = was_restored(r, epoch, &c.restored, error);
+    result = look_at_epoch(r, epoch, &c.restored, error);
     c.room = r->space_count + count + made_count + 1;
     c.notes = calloc(c.room, sizeof *c.notes);
     if (result == 0 && !c.notes)

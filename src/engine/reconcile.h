@@ -23,10 +23,10 @@ enum reconcile_event {
 typedef void reconcile_tell(void *arg, enum reconcile_event event, const struct space *space,
                             const char *before);
 
-#define RECONCILE_EPOCH "sync-epoch" /* meta: the epoch of the server's database, as last heard */
+#define RECONCILE_EPOCH "spaces-epoch" /* meta: the epoch of the last list */
 
 /* epoch: of the server's database as it gave the list, NULL if it did not say. If it is another than
- * the one heard last, the server has lost what came after its backup: what it does not know is not
+ * that of the list before, the server has lost what came after its backup: what it does not know is not
  * erased (G-O4). Follow with leave_finish.
  * CORRUPT: the server's personal space is another one than this replica's, or a space's type
  * changed. */

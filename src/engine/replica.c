@@ -184,6 +184,15 @@ int replica_look(struct raum *r, struct raum_error *error)
     return refresh(r, error);
 }
 
+int replica_news(struct raum *r, int64_t *seen, bool *news, struct raum_error *error)
+{
+    int64_t version = *seen;
+    int result = read_version(r, &version, error);
+    *news = result == 0 && version != *seen;
+    *seen = version;
+    return result;
+}
+
 int replica_begin(struct raum *r, struct raum_error *error)
 {
     if (r->read_only)

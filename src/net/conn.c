@@ -95,8 +95,7 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     if (file_waits(c))
         conn_ready(c);
     if (c->stream)
-        atomic_store_explicit(&c->stream->unsent, evbuffer_get_length(output),
-                              memory_order_relaxed);
+        stream_sent(c->stream, evbuffer_get_length(output));
     if (c->state == CONN_LINGER && evbuffer_get_length(output) == 0)
         conn_ready(c);
 }

@@ -77,14 +77,21 @@ struct conn {
 };
 TAILQ_HEAD(conn_list, conn);
 
+struct http_shared {
+    atomic_int refs;
+    size_t len;
+    char data[];
+};
+
 struct http_stream {
     atomic_int refs;
     atomic_size_t unsent; /* bytes in the connection's output */
     struct http_loop *loop;
     struct http_stream_hooks hooks;
     pthread_mutex_t lock; /* of the following */
-    struct buf pending;
+    struct evbuffer *pending; /* NULL: nothing */
     bool closed, dirty, started;
+    atomic_bool finishing;    /* nothing more is taken; closed when all has left */
     struct http_stream *next; /* in loop->dirty */
     struct conn *conn;        /* the loop's */
     struct evhttp_request *req;
@@ -193,6 +200,7 @@ bool file_waits(const struct conn *c); /* there is room for more of it */
 /* stream.c */
 void stream_start(struct http_stream *s, struct job *j);
 void stream_flush(struct http_stream *s);
+void stream_sent(struct http_stream *s, size_t left); /* `left` bytes are still in the output */
 void stream_gone(struct http_stream *s);
 
 /* tls.c */

@@ -336,16 +336,16 @@ static void read_result(struct reading *r, struct json_value v, struct wire_resu
     out->server_time = time_of(json_get(v, "serverTime"), r->a, bad);
 }
 
-int wire_read_answer(const struct json_doc *doc, struct arena *a, struct wire_answer *out,
-                     struct raum_error *error)
+static int read_answer(const struct json_doc *doc, const char *list, struct arena *a,
+                       struct wire_answer *out, struct raum_error *error)
 {
     struct reading r = {.a = a};
     struct json_value root = json_root(doc), results = json_get(root, "results");
     bool bad = !json_is(root, JSON_OBJECT);
     *out = (struct wire_answer){0};
     int result = bad ? 0
-                     : read_changes(&r, json_get(root, "serverChanges"), &out->changes,
-                                    &out->change_count, error);
+                     : read_changes(&r, json_get(root, list), &out->changes, &out->change_count,
+                                    error);
     if (result < 0)
         return result;
     out->until = cursor_of(&r, json_get(root, "syncedUntil"), &bad);
@@ -364,7 +364,22 @@ int wire_read_answer(const struct json_doc *doc, struct arena *a, struct wire_an
     }
     if (r.full)
         return err_set(error, RAUM_ENOMEM, NULL);
+    struct json_value behind = json_get(root, "behind");
+    if (behind.doc && (!json_int(behind, &out->behind) || out->behind < 0))
+        bad = true;
     return bad ? err_at(error, "wire", RAUM_EBAD_CHANGE, "not an answer of a Raum server") : 0;
+}
+
+int wire_read_answer(const struct json_doc *doc, struct arena *a, struct wire_answer *out,
+                     struct raum_error *error)
+{
+    return read_answer(doc, "serverChanges", a, out, error);
+}
+
+int wire_read_event(const struct json_doc *doc, struct arena *a, struct wire_answer *out,
+                    struct raum_error *error)
+{
+    return read_answer(doc, "changes", a, out, error);
 }
 
 /* ---- writing ---- */

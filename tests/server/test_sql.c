@@ -451,6 +451,47 @@ static void test_rollback(void **state)
     assert_int_equal(count(), 2);
 }
 
+static int put_later(const char *id, int64_t n)
+{
+    return sql_later(k.sql, e, "INSERT INTO things (id, n) VALUES (?1, ?2)", "si", id, n);
+}
+
+/* What is not waited for is seen by the next statement, and if it fails nothing of the transaction
+ * is left, on both, whichever of them says so. */
+static void test_later(void **state)
+{
+    (void)state;
+    struct sql_rows *rows;
+    OK(sql_begin(k.sql, e));
+    OK(put_later("a", 1));
+    OK(put_later("b", 2));
+    OK(sql_one(k.sql, &rows, e, "SELECT sum(n) AS n FROM things", ""));
+    assert_int_equal(sql_int(rows, "n"), 3);
+    sql_rows_free(rows);
+    OK(put_later("c", 3));
+    FAILS(RAUM_EEXISTS, put("a", 4, NULL)); /* refused by itself, as ever */
+    OK(put_later("d", 4));
+    OK(sql_end(k.sql, 0, e));
+    assert_int_equal(count(), 4);
+    for (int next = 0; next < 3; next++) {
+        OK(sql_begin(k.sql, e));
+        OK(put("e", 5, NULL));
+        int result = put_later("a", 5);
+        if (result == 0 && next == 1)
+            result = put("f", 6, NULL);
+        if (result == 0 && next == 2)
+            result = sql_lock(k.sql, "x", e);
+        if (next > 0)
+            assert_int_equal(result, RAUM_EEXISTS);
+        FAILS(RAUM_EEXISTS, sql_end(k.sql, result, e));
+        assert_int_equal(count(), 4);
+    }
+    OK(sql_begin(k.sql, e));
+    OK(put_later("e", 5));
+    FAILS(RAUM_EBUSY, sql_end(k.sql, RAUM_EBUSY, e));
+    assert_int_equal(count(), 4);
+}
+
 /* A statement that failed for another reason must not let the rest be committed as if whole. */
 static void test_failed_statement_is_not_committed_silently(void **state)
 {
@@ -542,6 +583,7 @@ int main(void)
         TEST(test_foreign_keys),
         TEST(test_rollback),
         TEST(test_failed_statement_is_not_committed_silently),
+        TEST(test_later),
         TEST(test_close_rolls_back),
         TEST(test_isolation),
         TEST(test_migrate_again),

@@ -17,12 +17,16 @@ static void put_retract(struct json_writer *w, const struct relay_retract *r)
     json_close_object(w);
 }
 
-/* The wire's answer, with what is withdrawn beside it when there is any. */
+/* The wire's answer, with what is still to come and what is withdrawn beside it when there is any. */
 static void put_answer(struct buf *out, const struct relay_page *page)
 {
     struct json_writer w;
     json_begin(&w, out);
     wire_put_answer(&w, &page->answer);
+    if (page->behind > 0 && out->len > 0) {
+        out->len--;
+        buf_printf(out, ",\"behind\":%lld}", (long long)page->behind);
+    }
     if (page->retract_count == 0 || out->len == 0)
         return;
     struct buf list;

@@ -21,7 +21,7 @@ struct relay {
     uint64_t last; /* the newest time given out */
     struct arena scratch; /* of the batch at work */
     struct buf body;      /* of the record being written */
-    int restored;  /* 1: this database came back from a backup; -1: not asked yet */
+    bool restored; /* this database came back from a backup; false: ask again */
 };
 
 /* The number of a name; made if it is new (within a transaction, which may still fail: the cache
@@ -79,6 +79,30 @@ int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *er
 /* Every partition of the caller, their user partition first. */
 int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a,
                 struct relay_part **out, uint32_t *count, struct raum_error *error) BASE_CHECK;
+
+/* ---- records of a stretch ---- */
+
+struct relay_row {
+    struct wire_change change; /* the record, whole */
+    const char *author;        /* account, lent as names are; NULL: nobody */
+    size_t bytes;              /* as JSON, about */
+    bool is_private, was_shared;
+};
+struct relay_range {
+    struct relay_row *rows;
+    uint32_t count;
+    int64_t end; /* all up to this seq are here */
+};
+/* What lies behind part->seq up to `to`, in the order of commits: at most `max` records, and about
+ * so many bytes, but one at least; of RELAY_APP_TABLES tables alone, or with NULL of all. In the
+ * arena. */
+int relay_range(struct relay *r, const struct relay_part *part, int64_t to, uint32_t max,
+                size_t bytes, const int64_t *tables, struct arena *a,
+                struct relay_range *out, struct raum_error *error) BASE_CHECK;
+/* What an account is shown of a row in one of its partitions: another's private row is not sent; if
+ * it was shared once, it is taken back (G-T9). */
+enum relay_view { RELAY_SHOWN, RELAY_HIDDEN, RELAY_WITHDRAWN };
+enum relay_view relay_view(const struct relay_row *row, const char *account);
 
 /* ---- cursors ---- */
 

@@ -1,5 +1,6 @@
 /* A push: the changes of one request, partition by partition, each in one transaction. */
 #include "base/plant.h"
+#include "server/notice.h"
 #include "server/relay/change.h"
 
 #include <stdio.h>
@@ -96,8 +97,11 @@ static int push_part(struct pushing *p, uint32_t which, struct relay_written *wr
     if (result == 0)
         result = push_all(p, which, error);
     if (result == 0 && part->seq != before)
-        result = sql_run(p->relay->sql, error, "UPDATE partitions SET seq = ?1 WHERE ref = ?2",
-                         "ii", part->seq, part->ref);
+        result = sql_later(p->relay->sql, error, "UPDATE partitions SET seq = ?1 WHERE ref = ?2",
+                           "ii", part->seq, part->ref);
+    if (result == 0 && part->seq != before)
+        result = notice_written(p->relay->sql, p->who->account, p->who->client, part->id, before,
+                                part->seq, error);
     result = sql_end(p->relay->sql, result, error);
     if (result < 0)
         relay_forget(p->relay);

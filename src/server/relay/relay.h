@@ -17,7 +17,9 @@
 #include "server/store/sql.h"
 #include "sync/wire.h"
 
+#ifndef RELAY_PAGE_MAX                       /* the simulation has smaller ones */
 #define RELAY_PAGE_MAX 1000                  /* records of one answer */
+#endif
 #define RELAY_PAGE_BYTES ((size_t)768 << 10) /* and about as many bytes */
 #define RELAY_RECORD_MAX ((size_t)512 << 10) /* bytes of a record */
 #define RELAY_KEEP_MS (INT64_C(30) * 24 * 3600 * 1000)
@@ -63,6 +65,7 @@ struct relay_page {
     struct wire_answer answer; /* changes, until, epoch, more; no results */
     struct relay_retract *retracts;
     uint32_t retract_count;
+    int64_t behind; /* about how many records are still to come */
 };
 /* Everything behind the cursor (NULL, "", unknown or of another epoch: from the start) in the
  * caller's partitions, or in `space` alone. A space that the caller is not in: NOT_FOUND. */

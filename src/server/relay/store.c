@@ -128,34 +128,52 @@ static bool columns_for(struct columns *k, uint32_t count, struct arena *a)
     return k->tbl && k->seq && k->shared && k->is_private && k->author && k->id && k->body;
 }
 
+/* The changed ones among those that are stored already, or that are not. */
+static size_t gather(struct columns *k, struct relay_record *const *list, uint32_t count,
+                     bool stored)
+{
+    size_t n = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const struct relay_record *r = list[i];
+        if (!r->changed || (r->stored > 0) != stored)
+            continue;
+        k->tbl[n] = r->tbl;
+        k->id[n] = r->id;
+        k->seq[n] = r->seq;
+        k->shared[n] = r->shared;
+        k->is_private[n] = r->is_private;
+        k->author[n] = r->author;
+        k->body[n++] = (struct sql_span){r->body, r->len};
+    }
+    return n;
+}
+
+/* Under the partition's lock what was loaded is what is stored: no row has to be tried first. */
 static int put_list(struct sql *c, int64_t part, struct relay_record *const *list, uint32_t count,
                     struct arena *a, struct raum_error *error)
 {
     struct columns k;
-    size_t n = 0;
+    int result = 0;
     if (!columns_for(&k, count, a))
         return err_set(error, RAUM_ENOMEM, NULL);
-    for (uint32_t i = 0; i < count; i++) {
-        const struct relay_record *r = list[i];
-        if (!r->changed)
-            continue;
-        k.tbl[n] = r->tbl;
-        k.id[n] = r->id;
-        k.seq[n] = r->seq;
-        k.shared[n] = r->shared;
-        k.is_private[n] = r->is_private;
-        k.author[n] = r->author;
-        k.body[n++] = (struct sql_span){r->body, r->len};
-    }
-    if (n == 0)
-        return 0;
-    return sql_run(c, error,
-                   "INSERT INTO records (part, tbl, id, seq, shared, private, author, body) SELECT "
-                   "?1, k.* FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8) AS k ON CONFLICT (part, tbl, "
-                   "id) DO UPDATE SET seq = excluded.seq, shared = excluded.shared, private = "
-                   "excluded.private, author = excluded.author, body = excluded.body",
-                   "iITIIIIB", part, k.tbl, n, k.id, n, k.seq, n, k.shared, n, k.is_private, n,
-                   k.author, n, k.body, n);
+    size_t n = gather(&k, list, count, true);
+    if (n > 0)
+        result = sql_later(c, error,
+                           "UPDATE records r SET seq = k.seq, shared = k.shared, private = "
+                           "k.private, author = k.author, body = k.body FROM unnest(?2, ?3, ?4, "
+                           "?5, ?6, ?7, ?8) AS k (tbl, id, seq, shared, private, author, body) "
+                           "WHERE r.part = ?1 AND r.tbl = k.tbl AND r.id = k.id",
+                           "iITIIIIB", part, k.tbl, n, k.id, n, k.seq, n, k.shared, n,
+                           k.is_private, n, k.author, n, k.body, n);
+    n = result == 0 ? gather(&k, list, count, false) : 0;
+    if (n > 0)
+        result =
+            sql_later(c, error,
+                      "INSERT INTO records (part, tbl, id, seq, shared, private, author, body) "
+                      "SELECT ?1, k.* FROM unnest(?2, ?3, ?4, ?5, ?6, ?7, ?8) AS k",
+                      "iITIIIIB", part, k.tbl, n, k.id, n, k.seq, n, k.shared, n, k.is_private, n,
+                      k.author, n, k.body, n);
+    return result;
 }
 
 static int history_list(struct sql *c, int64_t part, const struct relay_history *list,

@@ -151,6 +151,16 @@ static int take(struct sql_value *v, char type, va_list *args, struct raum_error
     return 0;
 }
 
+static int take_all(struct sql_value *values, const char *types, va_list *args,
+                    struct raum_error *error)
+{
+    int result = 0;
+    assert(strlen(types) <= SQL_PARAMS_MAX);
+    for (int i = 0; result == 0 && types[i]; i++)
+        result = take(&values[i], types[i], args, error);
+    return result;
+}
+
 static int run_once(struct sql *c, struct sql_rows *rows, struct raum_error *error, const char *sql,
                     const char *types, const struct sql_value *values)
 {
@@ -169,16 +179,32 @@ static int run(struct sql *c, struct sql_rows *rows, struct raum_error *error, c
                const char *types, va_list *args)
 {
     struct sql_value values[SQL_PARAMS_MAX];
-    int count = (int)strlen(types), result = 0;
-    assert(count <= SQL_PARAMS_MAX);
-    for (int i = 0; result == 0 && i < count; i++)
-        result = take(&values[i], types[i], args, error);
+    int result = take_all(values, types, args, error);
     if (result == 0)
         result = run_once(c, rows, error, sql, types, values);
     /* Nobody knows whether a lost write took place; a read may simply be asked again. */
     if (result == RAUM_EUNREACHABLE && c->depth == 0 && sql_words_reads(sql))
         result = run_once(c, rows, error, sql, types, values);
     drop_scope(c); /* it was sent, and holds as long as the transaction */
+    return result;
+}
+
+int sql_later(struct sql *c, struct raum_error *error, const char *sql, const char *types, ...)
+{
+    struct sql_value values[SQL_PARAMS_MAX];
+    struct sql_stmt *s = NULL;
+    int count = (int)strlen(types);
+    va_list args;
+    assert(c->depth > 0 && "what comes later comes before the commit");
+    va_start(args, types);
+    int result = take_all(values, types, &args, error);
+    va_end(args);
+    if (result == 0)
+        result = find(c, &s, sql, types, error);
+    if (result == 0)
+        result = c->driver->later ? c->driver->later(c, s, values, count, error)
+                                  : c->driver->run(c, s, values, count, NULL, error);
+    drop_scope(c);
     return result;
 }
 

@@ -43,6 +43,11 @@ struct sql_span {
  * EXISTS: a UNIQUE or primary key refused it (the transaction goes on on both). */
 int sql_run(struct sql *c, struct raum_error *error, const char *sql, const char *types,
             ...) BASE_CHECK;
+/* The same within a transaction for what is not refused in good order and whose count nobody asks:
+ * on PostgreSQL it travels with the next statement. If it fails that one fails, or sql_end, and the
+ * transaction with it. */
+int sql_later(struct sql *c, struct raum_error *error, const char *sql, const char *types,
+              ...) BASE_CHECK;
 /* Rows changed by the last sql_run. */
 int64_t sql_changed(const struct sql *c);
 /* One row: RAUM_END if there is none. *out is read by the functions below and freed by

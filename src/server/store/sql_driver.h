@@ -80,6 +80,9 @@ struct sql_driver {
     /* rows NULL: they are of no interest. Sets c->changed. */
     int (*run)(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
                struct sql_rows *rows, struct raum_error *error);
+    /* As run, without waiting; NULL: as run. */
+    int (*later)(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
+                 struct raum_error *error);
     /* Several statements without parameters, in the words of migrations. */
     int (*script)(struct sql *c, const char *text, struct raum_error *error);
     int (*begin)(struct sql *c, struct raum_error *error);

@@ -1,6 +1,7 @@
 /* PostgreSQL by libpq. The role needs nothing but a schema to make its tables in. Parameters and
  * results are binary; a write within a transaction stands behind a savepoint, sent with it in one
- * go, so that a refused row costs the row only, as on SQLite. A lost connection is mended when the
+ * go, so that a refused row costs the row only, as on SQLite. BEGIN and what is run later are sent
+ * without waiting and answered with the next statement. A lost connection is mended when the
  * next statement begins outside a transaction. */
 #include "base/buf.h"
 #include "server/store/sql_driver.h"
@@ -35,6 +36,8 @@ struct pg {
     PGconn *conn;
     unsigned generation; /* of the connection: statements of an older one are gone with it */
     unsigned names;
+    bool piping; /* in libpq's pipeline mode: within transactions, between two answers */
+    int owed;    /* results that stand out there */
     struct buf arrays; /* parameters of the statement that runs */
 };
 
@@ -100,10 +103,92 @@ static bool fine(const PGresult *r)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
+/* ---- the pipeline: what was sent and not yet waited for */
+
+static bool enter(struct pg *p)
+{
+    if (!p->piping)
+        p->piping = PQenterPipelineMode(p->conn);
+    return p->piping;
+}
+
+static bool leave(struct pg *p)
+{
+    p->piping = false;
+    p->owed = 0;
+    return PQexitPipelineMode(p->conn);
+}
+
+/* The n-th result of a pipeline; the NULL behind it is taken too. */
+static PGresult *next_result(struct pg *p)
+{
+    PGresult *r = PQgetResult(p->conn);
+    if (r && PQresultStatus(r) != PGRES_PIPELINE_SYNC)
+        PQclear(PQgetResult(p->conn));
+    return r;
+}
+
+static bool send(struct pg *p, const char *text)
+{
+    return PQsendQueryParams(p->conn, text, 0, NULL, NULL, NULL, NULL, 0);
+}
+
+/* `count` results that only have to be good; the first that is not, or NULL. */
+static PGresult *expect_fine(struct pg *p, int count)
+{
+    PGresult *bad = NULL;
+    for (int i = 0; i < count; i++) {
+        PGresult *r = next_result(p);
+        if (!bad && !fine(r))
+            bad = r;
+        else
+            PQclear(r);
+    }
+    return bad;
+}
+
+/* Waits for all that was sent; the connection is an ordinary one again. */
+static int settle(struct pg *p, struct raum_error *error)
+{
+    if (!p->piping)
+        return 0;
+    PQpipelineSync(p->conn); /* else there is no result, and that is seen */
+    PGresult *bad = expect_fine(p, p->owed), *sync = next_result(p);
+    bool synced = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
+    int result = bad || !synced ? fail(p, bad, error) : 0;
+    PQclear(bad);
+    PQclear(sync);
+    return leave(p) || result ? result : fail(p, NULL, error);
+}
+
+/* Sent along with what is owed, and waited for. *out: its result, or NULL. */
+static int ask(struct pg *p, const char *text, int count, const char *const *values, PGresult **out,
+               struct raum_error *error)
+{
+    *out = NULL;
+    if (!enter(p) || !PQsendQueryParams(p->conn, text, count, NULL, values, NULL, NULL, 0) ||
+        !PQpipelineSync(p->conn))
+        return fail(p, NULL, error);
+    PGresult *before = expect_fine(p, p->owed), *sync;
+    *out = next_result(p);
+    sync = next_result(p);
+    bool synced = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
+    int result = before          ? fail(p, before, error)
+                 : !fine(*out)   ? fail(p, *out, error)
+                 : !synced       ? fail(p, NULL, error)
+                                 : 0;
+    PQclear(before);
+    PQclear(sync);
+    return leave(p) || result ? result : fail(p, NULL, error);
+}
+
 static int execute(struct pg *p, const char *text, struct raum_error *error)
 {
+    int result = settle(p, error);
+    if (result < 0)
+        return result;
     PGresult *r = PQexec(p->conn, text);
-    int result = fine(r) ? 0 : fail(p, r, error);
+    result = fine(r) ? 0 : fail(p, r, error);
     PQclear(r);
     return result;
 }
@@ -150,6 +235,8 @@ static int pg_ready(struct sql *c, struct raum_error *error)
     if (alive(p))
         return 0;
     p->generation++;
+    p->piping = false;
+    p->owed = 0;
     sql_forget_all(c);
     PQreset(p->conn);
     return greet(p, error);
@@ -190,6 +277,9 @@ static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *erro
     struct pg *p = pg_of(c);
     Oid types[SQL_PARAMS_MAX];
     struct buf text;
+    int result = settle(p, error);
+    if (result < 0)
+        return result;
     struct pg_stmt *stmt = calloc(1, sizeof *stmt);
     if (!stmt)
         return err_set(error, RAUM_ENOMEM, NULL);
@@ -199,7 +289,7 @@ static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *erro
         types[i] = oid_of(s->types[i]);
     buf_init(&text, 1 << 20);
     sql_words_parameters(&text, s->text);
-    int result = buf_error(&text, error);
+    result = buf_error(&text, error);
     if (result == 0) {
         PGresult *r = PQprepare(p->conn, stmt->name, buf_text(&text), (int)strlen(s->types), types);
         result = fine(r) ? 0 : fail(p, r, error);
@@ -220,7 +310,8 @@ static void pg_forget(struct sql *c, struct sql_stmt *s)
     char text[48];
     if (stmt && !c->closing && stmt->generation == p->generation) {
         snprintf(text, sizeof text, "DEALLOCATE %s", stmt->name);
-        PQclear(PQexec(p->conn, text)); /* if it fails it stays there until the connection ends */
+        int gone = execute(p, text, NULL);
+        (void)gone; /* else it stays there until the connection ends */
     }
     free(stmt);
     s->handle = NULL;
@@ -434,20 +525,6 @@ static int run_plain(struct pg *p, const struct pg_stmt *stmt, const struct para
     return result;
 }
 
-/* The n-th result of a pipeline; the NULL behind it is taken too. */
-static PGresult *next_result(struct pg *p)
-{
-    PGresult *r = PQgetResult(p->conn);
-    if (r && PQresultStatus(r) != PGRES_PIPELINE_SYNC)
-        PQclear(PQgetResult(p->conn));
-    return r;
-}
-
-static bool send(struct pg *p, const char *text)
-{
-    return PQsendQueryParams(p->conn, text, 0, NULL, NULL, NULL, NULL, 0);
-}
-
 /* Settings of the transaction; without one, of what stands between here and the sync. */
 static bool send_scope(struct pg *p)
 {
@@ -462,23 +539,9 @@ static bool send_scope(struct pg *p)
 
 static bool send_all(struct pg *p, const struct pg_stmt *stmt, const struct params *in, bool guard)
 {
-    return PQenterPipelineMode(p->conn) && send_scope(p) && (!guard || send(p, "SAVEPOINT raum")) &&
+    return enter(p) && send_scope(p) && (!guard || send(p, "SAVEPOINT raum")) &&
            PQsendQueryPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary, 1) &&
            (!guard || send(p, "RELEASE raum")) && PQpipelineSync(p->conn);
-}
-
-/* `count` results that only have to be good; the first that is not, or NULL. */
-static PGresult *expect_fine(struct pg *p, int count)
-{
-    PGresult *bad = NULL;
-    for (int i = 0; i < count; i++) {
-        PGresult *r = next_result(p);
-        if (!bad && !fine(r))
-            bad = r;
-        else
-            PQclear(r);
-    }
-    return bad;
 }
 
 /* With what goes before it, and around it, in one go. guard: a write within a transaction; refused,
@@ -488,7 +551,7 @@ static int run_along(struct pg *p, const struct pg_stmt *stmt, const struct para
 {
     if (!send_all(p, stmt, in, guard))
         return fail(p, NULL, error);
-    PGresult *before = expect_fine(p, p->sql.scope_count + guard), *r = next_result(p);
+    PGresult *before = expect_fine(p, p->owed + p->sql.scope_count + guard), *r = next_result(p);
     PGresult *released = expect_fine(p, guard), *sync = next_result(p);
     int result = before ? fail(p, before, error) : take_result(p, r, stmt, rows, error);
     bool refused = guard && !before && !fine(r);
@@ -498,7 +561,7 @@ static int run_along(struct pg *p, const struct pg_stmt *stmt, const struct para
     PQclear(r);
     PQclear(released);
     PQclear(sync);
-    if (!PQexitPipelineMode(p->conn) && result == 0)
+    if (!leave(p) && result == 0)
         result = fail(p, NULL, error);
     if (refused && PQtransactionStatus(p->conn) == PQTRANS_INERROR) {
         int undone = execute(p, "ROLLBACK TO raum; RELEASE raum", NULL);
@@ -518,8 +581,25 @@ static int pg_run(struct sql *c, struct sql_stmt *s, const struct sql_value *val
     if (result < 0)
         return result;
     bool guard = stmt->writes && c->depth > 0;
-    return guard || c->scope_count > 0 ? run_along(p, stmt, &in, guard, rows, error)
+    return guard || p->piping || c->scope_count > 0
+               ? run_along(p, stmt, &in, guard, rows, error)
                                        : run_plain(p, stmt, &in, rows, error);
+}
+
+static int pg_later(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
+                    struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    const struct pg_stmt *stmt = s->handle;
+    struct params in;
+    int result = pack(p, &in, values, count, error);
+    if (result < 0)
+        return result;
+    if (!enter(p) || !send_scope(p) ||
+        !PQsendQueryPrepared(p->conn, stmt->name, in.count, in.data, in.lens, in.binary, 1))
+        return fail(p, NULL, error);
+    p->owed += c->scope_count + 1;
+    return 0;
 }
 
 static int pg_script(struct sql *c, const char *text, struct raum_error *error)
@@ -538,15 +618,18 @@ static int pg_script(struct sql *c, const char *text, struct raum_error *error)
 
 static int pg_begin(struct sql *c, struct raum_error *error)
 {
-    return execute(pg_of(c), "BEGIN ISOLATION LEVEL READ COMMITTED", error);
+    struct pg *p = pg_of(c);
+    if (!enter(p) || !send(p, "BEGIN ISOLATION LEVEL READ COMMITTED"))
+        return fail(p, NULL, error);
+    p->owed++;
+    return 0;
 }
 
 /* A COMMIT of a transaction in which something failed succeeds, as a ROLLBACK. */
 static int pg_commit(struct sql *c, struct raum_error *error)
 {
-    struct pg *p = pg_of(c);
-    PGresult *r = PQexec(p->conn, "COMMIT");
-    int result = fine(r) ? 0 : fail(p, r, error);
+    PGresult *r;
+    int result = ask(pg_of(c), "COMMIT", 0, NULL, &r, error);
     if (result == 0 && strcmp(PQcmdStatus(r), "COMMIT") != 0)
         result = err_at(error, "sql", RAUM_EINTERRUPTED,
                         "a part of the transaction failed: nothing was written");
@@ -557,6 +640,8 @@ static int pg_commit(struct sql *c, struct raum_error *error)
 static void pg_rollback(struct sql *c)
 {
     struct pg *p = pg_of(c);
+    int settled = settle(p, NULL);
+    (void)settled; /* what failed goes with the rest */
     if (PQtransactionStatus(p->conn) != PQTRANS_IDLE)
         PQclear(PQexec(p->conn, "ROLLBACK"));
 }
@@ -564,13 +649,11 @@ static void pg_rollback(struct sql *c)
 /* Servers that share a database have schemas of their own, and then locks of their own. */
 static int pg_lock(struct sql *c, const char *name, struct raum_error *error)
 {
-    struct pg *p = pg_of(c);
-    const char *values[] = {name};
-    PGresult *r = PQexecParams(p->conn,
-                               "SELECT pg_advisory_xact_lock(hashtextextended("
-                               "coalesce(current_schema(), '') || ' ' || $1::text, 0))",
-                               1, NULL, values, NULL, NULL, 0);
-    int result = fine(r) ? 0 : fail(p, r, error);
+    PGresult *r;
+    int result = ask(pg_of(c),
+                     "SELECT pg_advisory_xact_lock(hashtextextended("
+                     "coalesce(current_schema(), '') || ' ' || $1::text, 0))",
+                     1, &name, &r, error);
     PQclear(r);
     return result;
 }
@@ -580,11 +663,11 @@ static int pg_notify(struct sql *c, const char *channel, const char *payload,
 {
     struct pg *p = pg_of(c);
     const char *values[] = {channel, payload};
-    PGresult *r = PQexecParams(p->conn, "SELECT pg_notify(" SQL_CHANNEL ", $2::text)", 2, NULL,
-                               values, NULL, NULL, 0);
-    int result = fine(r) ? 0 : fail(p, r, error);
-    PQclear(r);
-    return result;
+    if (!enter(p) || !PQsendQueryParams(p->conn, "SELECT pg_notify(" SQL_CHANNEL ", $2::text)", 2,
+                                        NULL, values, NULL, NULL, 0))
+        return fail(p, NULL, error);
+    p->owed++;
+    return 0;
 }
 
 /* Row-level security does not bind superusers and BYPASSRLS; and whoever restored the tables
@@ -592,13 +675,16 @@ static int pg_notify(struct sql *c, const char *channel, const char *payload,
 static int pg_judge(struct sql *c, struct raum_error *error)
 {
     struct pg *p = pg_of(c);
+    int result = settle(p, error);
+    if (result < 0)
+        return result;
     PGresult *r = PQexec(p->conn, "SELECT current_user, rolsuper OR rolbypassrls, "
                                   "(SELECT count(*) FROM pg_class WHERE relnamespace = (SELECT oid "
                                   "FROM pg_namespace WHERE nspname = current_schema()) "
                                   "AND relname IN ('partitions', 'records', 'history', 'receipts') "
                                   "AND relrowsecurity AND relforcerowsecurity) = 4 "
                                   "FROM pg_roles WHERE rolname = current_user");
-    int result = fine(r) ? 0 : fail(p, r, error);
+    result = fine(r) ? 0 : fail(p, r, error);
     if (result == 0 && PQntuples(r) != 1)
         result = err_at(error, "sql", RAUM_EINTERNAL, "PostgreSQL does not know its own role");
     if (result == 0 && PQgetvalue(r, 0, 1)[0] == 't')
@@ -620,6 +706,7 @@ static const struct sql_driver driver = {
     .prepare = pg_prepare,
     .forget = pg_forget,
     .run = pg_run,
+    .later = pg_later,
     .script = pg_script,
     .begin = pg_begin,
     .commit = pg_commit,
