@@ -1,6 +1,7 @@
 /* Rows with stamps of their own, merged field by field (sync/merge.h): imports, archives, adoption,
  * and later what the server sends. */
 #include "base/plant.h"
+#include "engine/conflicts.h"
 #include "engine/ddl.h"
 #include "engine/fields.h"
 #include "engine/intern.h"
@@ -15,6 +16,7 @@ struct merge {
     uint32_t mask;
     uint64_t tags;
     int changed;
+    bool notices; /* from the server: what it writes over is noted (G-S15) */
 };
 
 static enum merge_choice choose(const struct raum *r, bool fixed, const struct stamp *theirs,
@@ -50,6 +52,8 @@ static int same_text(struct merge *m, const struct schema_field *f, const struct
     int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
     if (result == 0)
         result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
+    if (result == RAUM_EKEY_MISSING) /* its key is yet to come: then as the server, which has none */
+        return 0;
     *out = result == 0 && a.kind == VALUE_TEXT && b.kind == VALUE_TEXT &&
            merge_compare_values(a.text, a.len, b.text, b.len) == 0;
     return result;
@@ -76,6 +80,41 @@ static int greater(struct merge *m, const struct schema_field *f, const struct v
     return result;
 }
 
+/* Accounts by id: their numbers differ from file to file. */
+static const void *bytes_of(const struct raum *r, const struct schema_field *f,
+                            const struct value *v, size_t *len)
+{
+    const char *account = f->type == TYPE_ACCOUNT ? intern_account(r, (uint32_t)v->i) : NULL;
+    if (v->kind == VALUE_INT && account) {
+        *len = strlen(account);
+        return account;
+    }
+    if (v->kind == VALUE_TEXT || v->kind == VALUE_SEALED) {
+        *len = v->len;
+        return v->text;
+    }
+    *len = v->kind == VALUE_NULL ? 0 : sizeof v->i;
+    return &v->i;
+}
+
+/* Before it is written over. Equal content is no conflict. */
+static int note_conflict(struct merge *m, int position, const struct stamp *mine,
+                         const struct stamp *theirs, struct raum_error *error)
+{
+    const struct schema_field *f = row_field(m->mine->table, position);
+    struct value a = {0}, b = {0};
+    size_t a_len, b_len;
+    int result = value_open(m->r, m->theirs, f, &m->theirs->values[position], m->arena, &a, error);
+    if (result == 0)
+        result = value_open(m->r, m->mine, f, &m->mine->values[position], m->arena, &b, error);
+    if (result < 0) /* what cannot be read here cannot be shown */
+        return result == RAUM_EKEY_MISSING ? 0 : result;
+    const void *a_bytes = bytes_of(m->r, f, &a, &a_len), *b_bytes = bytes_of(m->r, f, &b, &b_len);
+    if (a.kind == b.kind && merge_compare_values(a_bytes, a_len, b_bytes, b_len) == 0)
+        return 0;
+    return conflicts_note(m->r, m->mine, f, mine, theirs, error);
+}
+
 static int merge_position(struct merge *m, int position, struct raum_error *error)
 {
     const struct schema_field *f = row_field(m->mine->table, position);
@@ -91,11 +130,14 @@ static int merge_position(struct merge *m, int position, struct raum_error *erro
     }
     if (!take)
         return 0;
+    int result = m->notices ? note_conflict(m, position, &mine, &theirs, error) : 0;
+    if (result < 0)
+        return result;
     m->mine->values[position] = m->theirs->values[position];
     m->mask |= 1u << position;
     m->tags |= UINT64_C(1) << f->tag;
     m->changed++;
-    int result = stamps_set(&m->mine->stamps, f->tag, NULL, 0, theirs, m->arena);
+    result = stamps_set(&m->mine->stamps, f->tag, NULL, 0, theirs, m->arena);
     return result < 0 ? err_set(error, result, NULL) : 0;
 }
 
@@ -242,7 +284,8 @@ int store_merge(struct raum *r, struct row *incoming, bool push, struct arena *a
         return insert_whole(r, incoming, push, a, changed, error);
     if (result < 0)
         return result;
-    struct merge m = {.r = r, .mine = &mine, .theirs = incoming, .arena = a};
+    struct merge m = {
+        .r = r, .mine = &mine, .theirs = incoming, .arena = a, .notices = !push};
     result = decide(&m, error);
     incoming->n = mine.n;
     if (result < 0 || m.changed == 0)

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCHEMA_VERSION 45
+#define SCHEMA_VERSION 46
 #define SCHEMA_FIELDS_MAX 32    /* fields a table, base fields included; also bits of a mask */
 #define SCHEMA_TEXT_MAX 100000  /* bytes of a text field */
 #define SCHEMA_LIST_MAX 1000    /* items of a list field */
@@ -130,5 +130,9 @@ bool schema_allowed(int module, int space_type);
  * FIELD_REQUIRED. RAUM_EBAD_CHANGE names the field. */
 int schema_check(const struct schema_field *f, struct json_value v,
                  struct raum_error *error) BASE_CHECK;
+/* The same for what comes from elsewhere: in an ordinary field a word that is no choice here is one
+ * of a newer version's, and is kept (G-S16). Where rights hang on the word it has to be known. */
+int schema_check_foreign(const struct schema_field *f, struct json_value v,
+                         struct raum_error *error) BASE_CHECK;
 
 #endif

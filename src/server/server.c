@@ -10,12 +10,15 @@
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/media/media.h"
 #include "server/routes/page.h"
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
 #include "server/spaces/spaces.h"
 #include "server/store/backup.h"
 #include "server/store/sql.h"
+#include "server/stream/hub.h"
+#include "server/stream/watch.h"
 #include "server/url.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -27,7 +30,8 @@
 
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
-    vault_routes, sync_routes, plain_routes,        page_routes,  NULL,
+    vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
+    plain_routes, page_routes,        NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -68,6 +72,14 @@ static int set_database(struct server *s, struct raum_error *error)
     return s->database ? 0 : err_set(error, RAUM_ENOMEM, NULL);
 }
 
+static int open_media(struct server *s, struct raum_error *error)
+{
+    const struct server_options *o = &s->options;
+    const struct media_limits limits = {o->picture_max, o->quota};
+    return media_open(&s->media, s->env, o->media ? o->media : o->data, &limits, o->resizers,
+                      o->resizer_count, error);
+}
+
 static int open_parts(struct server *s, struct raum_error *error)
 {
     const struct server_options *o = &s->options;
@@ -88,6 +100,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = sql_migrate(s->sql, error);
     if (rc == 0)
         rc = server_check_epoch(s, error);
+    if (rc == 0)
+        rc = open_media(s, error);
     if (rc == 0)
         rc = limiter_new(&s->limiter, s->env, error);
     if (rc == 0)
@@ -160,6 +174,12 @@ static bool is_slow(void *arg, const struct http_request *head)
     return false;
 }
 
+static bool is_heavy(void *arg, const struct http_request *head)
+{
+    (void)arg;
+    return uploads_heavy(head);
+}
+
 /* Each hash at work takes 19 MiB and a core: half of the cores are left to those who ask little. */
 static int hashers(void)
 {
@@ -179,6 +199,8 @@ static int listen_on(struct server *s, struct raum_error *error)
         .credentials = has_credentials,
         .slow = is_slow,
         .slow_workers = hashers(),
+        .heavy = is_heavy,
+        .heavy_workers = s->options.resizer_count + 4, /* parts while others decode */
         .handle = handle,
         .arg = s,
         .worker_start = worker_start,
@@ -186,6 +208,22 @@ static int listen_on(struct server *s, struct raum_error *error)
         .log = o->log,
     };
     return http_start(&s->http, &http, error);
+}
+
+static int open_hub(struct server *s, struct raum_error *error)
+{
+    const struct server_options *o = &s->options;
+    struct hub_options hub = {.database = s->database,
+                              .env = s->env,
+                              .log = o->log,
+                              .heartbeat_ms = o->heartbeat_ms,
+                              .stuck_ms = o->stuck_ms,
+                              .streams_max = o->streams_max,
+                              .account_max = o->account_streams_max};
+    if (!hub.streams_max && o->tls_cert) /* of 4,000 connections */
+        hub.streams_max = 3000;
+    int rc = hub_new(&s->hub, &hub, error);
+    return rc == 0 && s->upstream ? watch_new(&s->watch, s, error) : rc;
 }
 
 /* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
@@ -205,7 +243,9 @@ int server_start(struct server **out, const struct server_options *options,
     if (rc)
         return rc;
     struct server *s = *out;
-    rc = s ? listen_on(s, error) : RAUM_EINTERNAL;
+    rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
+    if (rc == 0)
+        rc = listen_on(s, error);
     /* Only now the port is known; until somebody was told of it nobody asks. */
     if (rc == 0 && !options->origin && options->port == 0)
         rc = set_origin(s, http_port(s->http), error);
@@ -231,10 +271,13 @@ void server_stop(struct server *s)
     s->stopping = true;
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    watch_free(s->watch);
+    hub_free(s->hub);
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
     pages_free(s->pages);
     upstream_free(s->upstream);
+    media_close(s->media);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);

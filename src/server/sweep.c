@@ -1,5 +1,6 @@
 /* What goes by itself with time: sessions and links that have run out, spaces past their undo. */
 #include "server/epoch.h"
+#include "server/media/media.h"
 #include "server/server.h"
 #include "server/spaces/spaces.h"
 #include "server/store/sql.h"
@@ -22,5 +23,7 @@ int server_sweep(struct server *s, struct raum_error *error)
         rc = sql_run(s->sql, error, "DELETE FROM verifications WHERE expires < ?1", "i", now);
     if (rc == 0)
         rc = server_check_epoch(s, error);
-    return rc ? rc : spaces_sweep(s->sql, now, error);
+    if (rc == 0)
+        rc = spaces_sweep(s->sql, now, error);
+    return rc ? rc : media_sweep(s->media, s->sql, error);
 }

@@ -205,6 +205,19 @@ int outgoing_take(struct raum *r, struct arena *a, struct outgoing *out, struct 
     return result == RAUM_END ? 0 : result;
 }
 
+int outgoing_waits(struct raum *r, bool *out, struct raum_error *error)
+{
+    struct db_stmt s = {0};
+    int result = replica_look(r, error);
+    if (result == 0)
+        result = db_prepare(r->db, &s, &db_grant_own, pending_sql, error);
+    if (result == 0)
+        result = db_step(&s, error);
+    *out = result == 0;
+    db_finish(&s);
+    return result == RAUM_END ? 0 : result;
+}
+
 /* ---- what becomes of them ---- */
 
 static const struct merge_field *sent(const struct wire_change *c, const char *name)
@@ -352,6 +365,8 @@ static int offer_row(void *arg, struct row *row, struct raum_error *error)
         if (is_own(r, &s))
             tags |= UINT64_C(1) << f->tag;
     }
+    /* Unknown fields that were made with the row have no stamp of their own. */
+    extra = row->extra.kind != VALUE_NULL && is_own(r, &row->stamps.row);
     for (uint32_t i = 0; i < row->stamps.count && !extra; i++)
         extra = row->stamps.entries[i].tag == 0 && is_own(r, &row->stamps.entries[i].stamp);
     return tags || extra ? dirty_mark(r, row, tags, extra, error) : 0;

@@ -176,6 +176,27 @@ static void names(void **state)
         }
 }
 
+static const struct cli_option *option_named(const char *name)
+{
+    for (int i = 0; cli_commands[i]; i++)
+        for (const struct cli_command *c = cli_commands[i]; c->name; c++)
+            for (const struct cli_option *o = c->options; o && o->name; o++)
+                if (strcmp(o->name, name) == 0)
+                    return o;
+    return NULL;
+}
+
+/* An option may stand before the command's name: whether it takes a value must be known by then. */
+static void before_the_command(void **state)
+{
+    (void)state;
+    for (int i = 0; cli_commands[i]; i++)
+        for (const struct cli_command *c = cli_commands[i]; c->name; c++)
+            for (const struct cli_option *o = c->options; o && o->name; o++)
+                if (!o->value != !option_named(o->name)->value)
+                    fail_msg("%s of %s takes a value here and none elsewhere", o->name, c->name);
+}
+
 /* "%s %d" of a format, without the words between. */
 static void conversions(const char *format, char out[64])
 {
@@ -232,7 +253,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reader), cmocka_unit_test(translated), cmocka_unit_test(descriptors),
-        cmocka_unit_test(names),  cmocka_unit_test(alike),
+        cmocka_unit_test(names), cmocka_unit_test(before_the_command),  cmocka_unit_test(alike),
     };
     return cmocka_run_group_tests(tests, read_sources, forget);
 }
