@@ -126,11 +126,12 @@ static int choose_part(struct session *s, struct raum_error *error)
     const struct space *active = spaces_active(s->r);
     s->part = 0;
     s->own_cursor = false;
-    int result = db_prepare(s->r->db, &q, &db_grant_own,
-                            "SELECT c.space, c.since FROM coming c JOIN spaces s ON s.ref = c.space "
-                            "WHERE s.role > 0 AND s.offline = 0 AND (c.space = ?1 OR c.since IS NOT "
-                            "NULL) ORDER BY c.space <> ?1, c.space LIMIT 1",
-                            error);
+    int result =
+        db_prepare(s->r->db, &q, &db_grant_own,
+                   "SELECT c.space, c.since FROM coming c JOIN spaces s ON s.ref = c.space "
+                   "WHERE s.role > 0 AND s.offline = 0 AND (c.space = ?1 OR c.since IS NOT "
+                   "NULL) ORDER BY c.space <> ?1, c.space LIMIT 1",
+                   error);
     if (result == 0) {
         db_bind_int(&q, 1, active ? active->ref : 0);
         result = db_step(&q, error);
@@ -169,8 +170,8 @@ static int cursor_stands(struct session *s, bool *out, struct raum_error *error)
         *out = same_cursor(cursor, s->since);
         return result;
     }
-    int result = db_prepare(s->r->db, &q, &db_grant_own,
-                            "SELECT since FROM coming WHERE space = ?1", error);
+    int result =
+        db_prepare(s->r->db, &q, &db_grant_own, "SELECT since FROM coming WHERE space = ?1", error);
     if (result == 0) {
         db_bind_int(&q, 1, s->part);
         result = db_step(&q, error);
@@ -266,7 +267,8 @@ int session_next(struct session *s, int64_t now_ms, struct session_step *out,
         out->action = SESSION_SEND;
         out->body = buf_text(&s->body);
         out->len = s->body.len;
-        out->space = s->part && intern_space(s->r, s->part) ? intern_space(s->r, s->part)->id : NULL;
+        out->space =
+            s->part && intern_space(s->r, s->part) ? intern_space(s->r, s->part)->id : NULL;
         break;
     }
     return 0;
@@ -550,7 +552,8 @@ static int take_left(struct session *s, struct json_value v, struct arena *a,
     if (result < 0)
         return result;
     const struct space *space = intern_space_find(s->r, id);
-    bool ours = space && space->type > SPACE_PERSONAL && !space->offline && space->role != ROLE_NONE;
+    bool ours =
+        space && space->type > SPACE_PERSONAL && !space->offline && space->role != ROLE_NONE;
     if (ours)
         result = leave_mark(s->r, space->ref, false, error);
     if (result == 0 && until && !s->behind)

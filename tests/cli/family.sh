@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# The family scenario with real commands on loopback: A has a phone and a laptop, B is in A's family.
-# What is written on one is seen on the others at once (G-S13), A's own rows are in none of B's files
-# and in no byte that B was sent (G-S1, G-T9), what turns private is withdrawn, who is removed loses
-# space, pictures and stream, and keeps aside what could not be sent (G-S3), conflicts are shown
-# (G-S15), a lost database comes back (G-S7), a guest's data reaches the second device (G-U5).
+# The family scenario with real commands on loopback: A has a phone and a laptop, B is in A's
+# family. What is written on one is seen on the others at once (G-S13), A's own rows are in none of
+# B's files and in no byte that B was sent (G-S1, G-T9), what turns private is withdrawn, who is
+# removed loses space, pictures and stream, and keeps aside what could not be sent (G-S3), conflicts
+# are shown (G-S15), a lost database comes back (G-S7), a guest's data reaches the second device
+# (G-U5).
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi # nothing here is about the disk
 . "$(dirname "$0")/checks"
 . "$RAUM_SOURCE/tests/cli/house"
@@ -23,7 +24,7 @@ watch() { # watch DIR: `sync --watch` of it in the background
     watcher=$!
     servers+=("$watcher")
 }
-until_there() { # until_there WHAT SECONDS COMMAND…: runs until its output holds WHAT; the time it took
+until_there() { # until_there WHAT SECONDS COMMAND…: until its output holds WHAT; $took: how long
     local what=$1 limit=$2 started i
     shift 2
     started=$(milliseconds)
@@ -50,7 +51,11 @@ until_gone() { # until_gone TEXT SECONDS DIR: no file below DIR holds it
 clean() { # clean TEXT WHERE…: in no byte of it
     local text=$1
     shift
-    if grep -raqF -- "$text" "$@"; then ko "$text is in $(grep -ralF -- "$text" "$@" | head -n 3)"; else ok; fi
+    if grep -raqF -- "$text" "$@"; then
+        ko "$text is in $(grep -ralF -- "$text" "$@" | head -n 3)"
+    else
+        ok
+    fi
 }
 member() { # member NAME: the id of NAME@example.org as a member of the family
     raum $phone --space familie space members --json
@@ -104,11 +109,33 @@ clean Geheimnis b wire home/server
 
 # ---- a conflict: one's own edit, written over by another person (G-S15)
 
-raum $phone --space familie task list --json
-milk=$(json '(grep { $_->{title} eq "Milch vom Telefon" } @$v)[0]{id}')
-is 0 $phone --space familie task done "$milk"
-until_there '"isCompleted":true' 5 $b --space familie task list --all --json
-same 0 "$(raum $phone sync --status --json; json '(grep { $_->{space} eq "familie" } @$v)[0]{conflicts}')" conflicts
+label() { # label ID TEXT WORD…: edits a picture's label
+    local id=$1 text=$2
+    shift 2
+    is 0 "$@" --space familie image set "$id" --label "$text"
+}
+conflicts() { # conflicts WORD…: how many in the family
+    raum "$@" sync --status --json
+    json '(grep { $_->{space} eq "familie" } @$v)[0]{conflicts}'
+}
+same 0 "$(conflicts $b)" 'conflicts at first'
+label "$gift" 'Geschenkidee von B' $b
+until_there 'Geschenkidee von B' 5 $phone --space familie image list
+same 0 "$(conflicts $phone)" 'what it was made with is no conflict'
+label "$gift" 'Geschenkidee, doch' $phone
+until_there 'Geschenkidee, doch' 5 $b --space familie image list
+same 1 "$(conflicts $b)" conflicts
+is 0 $b sync --status; says 'Geschenkidee von B'; says 'raum conflict restore'
+is 0 $b --space familie conflict list --json; valid
+conflict=$(json '$v->[0]{id}')
+is 3 $b conflict restore "$conflict"
+is 0 $b --space familie conflict restore "$conflict"
+until_there 'Geschenkidee von B' 5 $phone --space familie image list
+same 0 "$(conflicts $b)" 'conflicts once restored'
+same 1 "$(conflicts $phone)" 'now on the other side'
+is 2 $phone --space familie conflict dismiss
+is 0 $phone --space familie conflict dismiss --all
+same 0 "$(conflicts $phone)" 'dismissed'
 
 # ---- removed: the space goes, with pictures; the stream ends; what was not sent is aside (G-S3)
 
@@ -125,8 +152,13 @@ is 0 $phone --space familie space remove "$(member b)"
 kill -CONT $b_watch
 until_gone 'Brot von B' 20 b
 until_gone Geschenkidee 20 b
-for text in 'Milch vom Telefon' 'Ungesendet von B' 'Bild von B' Familie familie; do clean "$text" b; done
-for ((i = 0; i < 100; i++)); do grep -q 'erased on this device' b.err && break; sleep 0.1; done
+for text in 'Milch vom Telefon' 'Ungesendet von B' 'Bild von B' Familie familie; do
+    clean "$text" b
+done
+for ((i = 0; i < 100; i++)); do
+    if grep -q 'erased on this device' b.err; then break; fi
+    sleep 0.1
+done
 cp b.err "$out"; says 'erased on this device'; says 'raum quarantine list'
 is 3 $b --space familie task list
 is 0 $b task list; says 'Eigenes von B'
@@ -176,10 +208,10 @@ is 0 $b sync
 is 0 $b task list; says 'Eigenes von B'
 is 0 $b --space familie task list; says 'Brot von B'; says 'Obst von B'
 rows_of_b >two
-if [ -s one ] && cmp -s one two; then ok; else cp two "$out"; ko 'what came back is not what was lost'; fi
+if [ -s one ] && cmp -s one two; then ok; else ko 'what came back is not what was lost'; fi
 
 kill -INT $phone_watch; wait $phone_watch
 same 0 $? 'Ctrl-C'
-for file in ./*.err; do if grep -q Sanitizer "$file"; then ko "a sanitizer speaks in $file"; fi; done
+if grep -q Sanitizer ./*.err; then ko 'a sanitizer speaks'; fi
 close_house home
 finish
