@@ -287,7 +287,7 @@ static int clear(struct raum *r, const struct outgoing_row *row, uint64_t tags,
     return result;
 }
 
-/* The row that was sent. Meanwhile it may have been erased, and its number be another's: RAUM_END. */
+/* The row that was sent. RAUM_END: it was erased meanwhile, and its number may be another's. */
 static int load_sent(struct raum *r, const struct outgoing *o, uint32_t index, struct arena *a,
                      struct row *row, struct raum_error *error)
 {
