@@ -513,6 +513,7 @@ const struct text_pair text_pairs[] = {
     {"ten thousand open streams", "zehntausend offene Ströme"},
     {"sessions that end", "Sitzungen, die enden"},
     {"sessions and sign-ins of the server", "Sitzungen und Anmeldungen des Servers"},
+    {"pictures that arrive and are shown", "Bilder, die ankommen und gezeigt werden"},
     {"the whole server as one file, while it serves",
      "der ganze Server als eine Datei, während er läuft"},
     {"put a server's backup back", "die Sicherung eines Servers zurückspielen"},
