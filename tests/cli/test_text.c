@@ -95,7 +95,7 @@ static int read_sources(void **state)
     for (struct dirent *e; folder && (e = readdir(folder));) {
         size_t len = strlen(e->d_name);
         if (len < 3 || strcmp(e->d_name + len - 2, ".c") != 0 ||
-            strcmp(e->d_name, "text_de.c") == 0)
+            strncmp(e->d_name, "text_de", 7) == 0)
             continue;
         snprintf(path, sizeof path, "%s/src/cli/%s", top, e->d_name);
         gather(path);
@@ -213,27 +213,34 @@ static void conversions(const char *format, char out[64])
     out[len] = '\0';
 }
 
+static void look_at(const struct text_pair *p)
+{
+    char a[64], b[64];
+    bool found = false;
+    conversions(p->english, a);
+    conversions(p->german, b);
+    if (strcmp(a, b) != 0)
+        fail_msg("%s: %s is not %s", p->english, b, a);
+    size_t end = strlen(p->english), german_end = strlen(p->german);
+    assert_int_equal(end && p->english[end - 1] == '\n',
+                     german_end && p->german[german_end - 1] == '\n');
+    for (int i = 0; i < count && !found; i++)
+        found = strcmp(all[i], p->english) == 0;
+    if (!found)
+        fail_msg("nobody says: %s", p->english);
+}
+
 static void alike(void **state)
 {
     (void)state;
-    for (const struct text_pair *p = text_pairs; p->english; p++) {
-        char a[64], b[64];
-        bool found = false;
-        conversions(p->english, a);
-        conversions(p->german, b);
-        if (strcmp(a, b) != 0)
-            fail_msg("%s: %s is not %s", p->english, b, a);
-        size_t end = strlen(p->english), german_end = strlen(p->german);
-        assert_int_equal(end && p->english[end - 1] == '\n',
-                         german_end && p->german[german_end - 1] == '\n');
-        for (const struct text_pair *q = p + 1; q->english; q++)
-            if (strcmp(p->english, q->english) == 0)
-                fail_msg("twice: %s", p->english);
-        for (int i = 0; i < count && !found; i++)
-            found = strcmp(all[i], p->english) == 0;
-        if (!found)
-            fail_msg("nobody says: %s", p->english);
-    }
+    for (int i = 0; text_tables[i]; i++)
+        for (const struct text_pair *p = text_tables[i]; p->english; p++) {
+            look_at(p);
+            for (int k = i; text_tables[k]; k++)
+                for (const struct text_pair *q = k == i ? p + 1 : text_tables[k]; q->english; q++)
+                    if (strcmp(p->english, q->english) == 0)
+                        fail_msg("twice: %s", p->english);
+        }
 }
 
 /* The reader sees what it should: one planted sentence without German, joined from two literals. */
