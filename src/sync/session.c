@@ -450,11 +450,13 @@ static int take_answer(struct session *s, int64_t now_ms, const void *body, size
         wait_for(s, now_ms, 0, "the server's answer cannot be read");
         return 0;
     }
-    result = take_results(s, &answer, &again, error);
+    /* Which server it was is kept before what it took counts as taken: a crash between would leave
+     * nothing to offer again once that server is another (G-O4). */
+    result = look_at_epoch(s, answer.epoch, &again, error);
+    if (result == 0)
+        result = take_results(s, &answer, &again, error);
     if (result == 0)
         result = take_news(s, &answer, json_get(json_root(&doc), "retracts"), &again, error);
-    if (result == 0)
-        result = look_at_epoch(s, answer.epoch, &again, error);
     json_release(&doc);
     if (result < 0)
         return result;
