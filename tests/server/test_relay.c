@@ -403,6 +403,44 @@ static void test_pages_and_epoch_G_S2(void **state)
     assert_int_equal(page.answer.change_count, RELAY_PAGE_MAX);
 }
 
+/* More is withdrawn than a page holds, in two spaces: all of it comes (G-T9). */
+static void test_many_withdrawn(void **state)
+{
+    static const char *const spaces[] = {"fam", "fam2"};
+    struct buf b;
+    uint32_t seen = 0, rounds = 0;
+    const char *cursor = NULL;
+    (void)state;
+    run_sql("INSERT INTO spaces (id, name, slug, type, created) VALUES ('fam2', 'F', 'fam2', "
+            "'family', 3)");
+    run_sql("INSERT INTO members (id, space, account, role, created) VALUES ('m3', 'fam2', 'anna', "
+            "'owner', 1), ('m4', 'fam2', 'bert', 'member', 1)");
+    for (int turn = 0; turn < 4; turn++) {
+        buf_init(&b, 8u << 20);
+        for (int i = 0; i < 700; i++) {
+            char id[16];
+            snprintf(id, sizeof id, "t%d", i);
+            buf_printf(&b, "%s%s", i ? "," : "",
+                       turn < 2 ? write_of("insert", "tasks", id, spaces[turn], "title", "\"x\"", 0)
+                                : write_of("update", "tasks", id, spaces[turn - 2], "visibility",
+                                           "\"private\"", 1));
+        }
+        push_as("anna", "phone", buf_text(&b));
+        buf_release(&b);
+        if (turn == 1)
+            do
+                cursor = pull_as("bert", cursor, NULL);
+            while (page.answer.more);
+    }
+    do {
+        cursor = pull_as("bert", cursor, NULL);
+        seen += page.retract_count;
+        assert_int_equal(page.answer.change_count, 0);
+        assert_true(page.retract_count <= RELAY_PAGE_MAX && ++rounds < 20);
+    } while (page.answer.more);
+    assert_int_equal(seen, 1400);
+}
+
 /* Eight writers at once while a reader follows: every row once, in some order, none missed. */
 struct writer {
     pthread_t thread;
@@ -488,6 +526,7 @@ int main(void)
         TEST(test_private_G_T9),         TEST(test_delete_and_restore),
         TEST(test_clock_G_S9),           TEST(test_unknown_G_S16),
         TEST(test_pages_and_epoch_G_S2), TEST(test_concurrent_writers_G_S2),
+        TEST(test_many_withdrawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

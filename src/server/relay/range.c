@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define FIELD_BYTES 150 /* of a stamp, as JSON */
-
 static int read_row(struct relay *r, const struct relay_part *part, struct sql_rows *rows,
                     struct arena *a, struct relay_row *out, struct raum_error *error)
 {
@@ -33,7 +31,7 @@ static int read_row(struct relay *r, const struct relay_part *part, struct sql_r
                                          .fields = record.fields,
                                          .count = record.count},
                               .author = author,
-                              .bytes = len + (size_t)record.count * FIELD_BYTES + 200,
+                              .bytes = len * 2 + 200,
                               .is_private = sql_int(rows, "private") != 0,
                               .was_shared = sql_int(rows, "shared") > 0};
     return 0;
