@@ -38,6 +38,7 @@ struct sql {
     int failed; /* what a nested transaction ended with */
     bool closing;
     int64_t changed;
+    struct sql_rows *spare; /* of an earlier statement, empty: most statements give few rows */
     struct sql_stmt cache[SQL_CACHE_SETS][SQL_CACHE_WAYS];
     unsigned char next[SQL_CACHE_SETS]; /* the way that goes when all are taken */
 };
@@ -59,6 +60,7 @@ struct sql_rows {
     struct sql_row *first, *last;
     const struct sql_row *now; /* NULL: before the first, or behind the last */
     bool begun;
+    struct sql *home; /* where it goes when it is freed */
 };
 
 struct sql_driver {
