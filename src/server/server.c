@@ -9,6 +9,7 @@
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/relay/writer.h"
 #include "server/routes/page.h"
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
@@ -202,7 +203,11 @@ int server_start(struct server **out, const struct server_options *options,
     if (rc)
         return rc;
     struct server *s = *out;
-    rc = s ? listen_on(s, error) : RAUM_EINTERNAL;
+    rc = s ? 0 : RAUM_EINTERNAL;
+    if (rc == 0 && !sql_is_postgres(s->sql))
+        rc = relay_writer_new(&s->writer, s->database, s->env, error);
+    if (rc == 0)
+        rc = listen_on(s, error);
     /* Only now the port is known; until somebody was told of it nobody asks. */
     if (rc == 0 && !options->origin && options->port == 0)
         rc = set_origin(s, http_port(s->http), error);
@@ -228,6 +233,7 @@ void server_stop(struct server *s)
     s->stopping = true;
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
     pages_free(s->pages);

@@ -18,6 +18,7 @@ struct limiter;
 struct server_counts;
 struct route;
 struct mailer;
+struct relay_writer; /* relay/writer.h */
 struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
 struct pages; /* routes/page.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
@@ -50,6 +51,7 @@ struct server {
     bool secure;                     /* origin is https: __Secure- cookies */
     struct sql *sql;                 /* of the main thread: migrations, sweeps */
     struct http_server *http;
+    struct relay_writer *writer;     /* of pushes; NULL on PostgreSQL, and until it listens */
     struct limiter *limiter;
     struct mailer *mailer;
     struct pages *pages;

@@ -22,6 +22,7 @@ struct relay_change {
     struct merge_record before; /* fields that were overwritten */
     struct merge_field *fields; /* the change's, complete and checked */
     uint32_t count;
+    bool altered; /* what is stored is not what the device holds */
 };
 
 /* Each change of a batch is begun, the batch loaded, each applied in order, the batch written: all

@@ -100,6 +100,7 @@ int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
     r->restored = -1;
     arena_init(&r->scratch, SCRATCH_MAX);
     buf_init(&r->body, RELAY_RECORD_MAX * 2);
+    json_init(&r->doc);
     *out = r;
     return 0;
 }
@@ -111,6 +112,7 @@ void relay_free(struct relay *r)
     empty(r);
     arena_release(&r->scratch);
     buf_release(&r->body);
+    json_release(&r->doc);
     free(r);
 }
 

@@ -103,10 +103,12 @@ int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *er
 {
     struct sql_rows *rows;
     int result =
-        sql_one(r->sql, &rows, error, "SELECT ref, seq FROM partitions WHERE id = ?1", "s", p->id);
+        sql_one(r->sql, &rows, error, "SELECT ref, seq, records, bytes FROM partitions WHERE id = ?1", "s", p->id);
     if (result == 0) {
         p->ref = sql_int(rows, "ref");
         p->seq = sql_int(rows, "seq");
+        p->records = sql_int(rows, "records");
+        p->bytes = sql_int(rows, "bytes");
     }
     sql_rows_free(rows);
     return result == RAUM_END ? 0 : result;

@@ -57,8 +57,10 @@ static int push_batch(struct pushing *p, uint32_t which, struct relay_batch *b, 
     }
     if (result == 0)
         result = relay_batch_load(b, error);
-    for (uint32_t i = 0; i < count && result == 0; i++)
+    for (uint32_t i = 0; i < count && result == 0; i++) {
         result = relay_change_apply(&changes[i], error);
+        b->part->altered |= changes[i].altered;
+    }
     return result ? result : relay_batch_write(b, error);
 }
 
@@ -95,13 +97,14 @@ static int push_part(struct pushing *p, uint32_t which, struct relay_written *wr
     if (result == 0)
         result = push_all(p, which, error);
     if (result == 0 && part->seq != before)
-        result = sql_run(p->relay->sql, error, "UPDATE partitions SET seq = ?1 WHERE ref = ?2",
-                         "ii", part->seq, part->ref);
+        result = sql_run(p->relay->sql, error,
+                         "UPDATE partitions SET seq = ?1, records = ?2, bytes = ?3 WHERE ref = ?4",
+                         "iiii", part->seq, part->records, part->bytes, part->ref);
     result = sql_end(p->relay->sql, result, error);
     if (result < 0)
         relay_forget(p->relay);
     else
-        *written = (struct relay_written){part->id, before, part->seq};
+        *written = (struct relay_written){part->id, before, part->seq, part->altered};
     return result;
 }
 
@@ -179,11 +182,3 @@ int relay_beaten(struct relay *r, const struct relay_caller *who, const struct w
     return result;
 }
 
-int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error)
-{
-    int64_t oldest = now_ms - RELAY_KEEP_MS;
-    int result = sql_run(c, error, "DELETE FROM history WHERE created < ?1", "i", oldest);
-    if (result == 0)
-        result = sql_run(c, error, "DELETE FROM receipts WHERE created < ?1", "i", oldest);
-    return result;
-}
