@@ -27,6 +27,6 @@ void bench_line(struct bench_run *b, const char *what, double value, const char 
                 double budget, bool more);
 double bench_now_ms(void); /* monotonic */
 
-extern const struct bench bench_auth;
+extern const struct bench bench_auth, bench_push, bench_pull, bench_hydrate;
 
 #endif

@@ -2,4 +2,4 @@
 #include "cli/bench_data.h"
 
 const struct bench *const benches[] = {&bench_scope, &bench_write, &bench_live, &bench_upgrade,
-                                       &bench_auth,  NULL};
+                                       &bench_auth,  &bench_push, &bench_pull, &bench_hydrate, NULL};
