@@ -25,9 +25,9 @@ soak: # the long versions: fuzzing, valgrind, many seeds and kills, clang-tidy
 	@scripts/setup --soak
 	@scripts/soak
 
-sim: # the simulation of sync: SEEDS=200 seeds from FIRST=1
-	@scripts/build build-soak
-	@build-soak/tests/sim/sim $(or $(FIRST),1) $(or $(SEEDS),200)
+sim: # the simulation of sync: SEEDS=200 seeds from FIRST=1, in JOBS=2 processes
+	@scripts/build build-soak tests/sim/sim
+	@RAUM_JOBS=$(or $(JOBS),2) build-soak/tests/sim/sim $(or $(FIRST),1) $(or $(SEEDS),200)
 
 asan: # the program and the tests under the address and undefined-behaviour sanitizers
 	@scripts/build build-asan

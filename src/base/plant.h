@@ -37,6 +37,20 @@ enum plant {
     PLANT_SYNC_RESTAMP,  /* a clock that is ahead is told, and nothing follows */
     PLANT_SYNC_PARK,     /* what was refused is forgotten */
     PLANT_SYNC_WITHDRAW, /* a withdrawal is not heard */
+    PLANT_RELAY_RIGHTS,  /* who may write a field is not asked */
+    PLANT_RELAY_FIXED,   /* what is fixed is written over by whoever comes */
+    PLANT_RELAY_RECEIPT, /* a write without a time gets another each time it is sent */
+    PLANT_RELAY_PAGE,    /* what did not fit on a page is passed over */
+    PLANT_RELAY_ADMIN,   /* every member deletes */
+    PLANT_SYNC_CURSOR,   /* the cursor passes rows of a space that is not known yet */
+    PLANT_SYNC_BEHIND,   /* so does the stream's */
+    PLANT_SYNC_REJOIN,   /* a space that was erased does not come again */
+    PLANT_SYNC_NOTICE,   /* one's own devices raise notices */
+    PLANT_LEAVE_ROWS,    /* what was left stays */
+    PLANT_LEAVE_ASIDE,   /* what was not sent is erased with it */
+    PLANT_LEAVE_LOG,     /* the log keeps what was erased */
+    PLANT_ADOPT_PUSH,    /* what was adopted is not sent */
+    PLANT_DISK,          /* the simulation's own disk says that it is synced, and is not */
     PLANTS_SYNC,
 };
 

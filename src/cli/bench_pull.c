@@ -1,6 +1,6 @@
 /* `raum bench pull`: one device asks for a page of 1,000 records, on a server with 10, 1,000 and
  * 100,000 other spaces: the cost must not know how many there are. Beside it SQLite alone reading
- * the same rows. With RAUM_BENCH_POSTGRES (a URL) on that. */
+ * the same rows. */
 #define _GNU_SOURCE
 #include "base/err.h"
 #include "cli/bench_data.h"
@@ -20,7 +20,6 @@
 
 struct pulling {
     struct bench_run *b;
-    const char *database;
     char folder[1100], file[1200], request[3000];
     struct load_result results[LOAD_GROUPS];
     uint32_t rows[1];
@@ -32,7 +31,6 @@ static int open_server(struct pulling *p, struct server **out, struct raum_error
 {
     const struct server_options options = {.data = p->folder,
                                            .host = "127.0.0.1",
-                                           .database = p->database,
                                            .env = raum_env_native()};
     return server_open(out, &options, error);
 }
@@ -128,7 +126,7 @@ static int ask(struct pulling *p, double *ms, double *cost, struct raum_error *e
     struct bench_server child = {0};
     struct load_client client = {.request = p->request};
     double seconds = p->b->scale < 1 ? 1 : SECONDS;
-    int rc = bench_server_start(&child, p->b->folder, p->database, error);
+    int rc = bench_server_start(&child, p->b->folder, NULL, error);
     client.len = (size_t)snprintf(p->request, sizeof p->request,
                                   "POST /api/v1/sync HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
                                   "Authorization: Bearer token%027d\r\n"
@@ -188,7 +186,7 @@ static int run_all(struct pulling *p, struct raum_error *error)
     int rc = 0;
     for (int i = 0; i < 3 && rc == 0; i++) {
         rc = prepare(p, i ? sizes[i - 1] : 0, sizes[i], error);
-        if (rc == 0 && !p->database)
+        if (rc == 0)
             rc = raw_limit(p, &raw, error);
         if (rc == 0)
             rc = ask(p, &ms[i], &cost[i], error);
@@ -208,14 +206,12 @@ static int run_all(struct pulling *p, struct raum_error *error)
 
 static int run(struct bench_run *b, struct raum_error *error)
 {
-    const char *postgres = getenv("RAUM_BENCH_POSTGRES");
     struct pulling *p = calloc(1, sizeof *p);
     if (!p)
         return err_set(error, RAUM_ENOMEM, NULL);
     p->b = b;
     snprintf(p->folder, sizeof p->folder, "%s/server", b->folder);
     snprintf(p->file, sizeof p->file, "%s/server.db", p->folder);
-    p->database = postgres && *postgres ? postgres : NULL;
     int rc = run_all(p, error);
     free(p);
     return rc;

@@ -299,6 +299,7 @@ const struct cli_command cmd_serve[] = {
      "raum serve admin end-session ID\n"
      "raum serve admin spaces\n"
      "raum serve admin tier SLUG founder\n"
+     "raum serve admin new-epoch\n"
      "raum serve admin import-better-auth better-auth.db",
      serve_admin, false},
     {0},

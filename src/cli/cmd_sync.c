@@ -1,129 +1,22 @@
-/* `raum sync`: one round with the server, or stay, or what is pending. The conversation is
- * sync/session's; here are the clock, the network and the words. */
-#include "cli/online.h"
+/* `raum sync`: one round with the server, or stay (cli/sync_watch.h), or what is pending. */
+#include "base/err.h"
+#include "cli/sync_watch.h"
+#include "engine/conflicts.h"
 #include "engine/intern.h"
+#include "engine/quarantine.h"
 #include "schema/rights.h"
 #include "sync/outgoing.h"
-#include "sync/session.h"
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
-
-#define WATCH_MS 2000 /* between two looks */
-#define UNKNOWN_MAX 3 /* how often the list of spaces is asked anew for rows of unknown ones */
-
-static int64_t now_ms(const struct cli *cli)
-{
-    return cli->raum->env->now_ms(cli->raum->env->ctx);
-}
-
-static void pause_ms(int64_t ms)
-{
-    struct timespec t = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000};
-    while (ms > 0 && !cli_stop && nanosleep(&t, &t) != 0)
-        ;
-}
-
-/* ---- one request ---- */
-
-static int64_t retry_after(const struct remote_answer *answer)
-{
-    const char *seconds = client_header(&answer->raw, "retry-after", 0);
-    return seconds ? strtoll(seconds, NULL, 10) * 1000 : 0;
-}
-
-/* What the server says in words is the session's business; only that nothing came is an error. */
-static int ask(struct cli *cli, struct session *s, const struct session_step *step)
-{
-    struct remote_answer answer = {0};
-    struct raum_error error = {0};
-    int rc = remote_send(cli->remote, "POST", "/api/v1/sync", "application/json", step->body,
-                         step->len, &answer, &error);
-    int status = answer.status;
-    (void)rc;
-    rc = session_answer(s, now_ms(cli), status, retry_after(&answer), buf_text(&answer.raw.body),
-                        answer.raw.body.len, &cli->error);
-    remote_answer_release(&answer);
-    return rc;
-}
-
-/* Until there is nothing to do; a server that is away is waited for only when staying. */
-static int round_trip(struct cli *cli, struct session *s, bool stay)
-{
-    struct session_step step;
-    int unknown = 0;
-    session_start(s);
-    while (!cli_stop) {
-        int rc = session_next(s, now_ms(cli), &step, &cli->error);
-        if (rc)
-            return rc;
-        switch (step.action) {
-        case SESSION_IDLE:
-            if (session_counts(s)->unknown == 0 || ++unknown > UNKNOWN_MAX)
-                return 0;
-            rc = online_spaces(cli); /* rows of a space that was joined elsewhere */
-            if (rc)
-                return rc;
-            session_start(s);
-            break;
-        case SESSION_STOPPED:
-            return cli_fail(cli, RAUM_ENOT_ALLOWED, "%s",
-                            tr("the session is over: raum login again"));
-        case SESSION_WAIT:
-            if (!stay)
-                return cli_fail(cli, RAUM_EUNREACHABLE, tr("not in step yet: %s"),
-                                session_trouble(s));
-            pause_ms(step.until - now_ms(cli));
-            break;
-        case SESSION_SEND:
-            rc = ask(cli, s, &step);
-            if (rc)
-                return rc;
-            break;
-        }
-    }
-    return err_set(&cli->error, RAUM_EINTERRUPTED, "%s", tr("interrupted"));
-}
-
-/* ---- what came of it ---- */
-
-static void say_counts(struct cli *cli, const struct session_counts *n)
-{
-    if (cli->json) {
-        out_printf(&cli->out,
-                   "{\"sent\":%u,\"applied\":%u,\"stale\":%u,\"parked\":%u,\"received\":%u,"
-                   "\"merged\":%u,\"withdrawn\":%u}\n",
-                   n->sent, n->applied, n->stale, n->parked, n->received, n->merged, n->retracted);
-        return;
-    }
-    if (!cli->quiet)
-        out_printf(&cli->out, tr("sent %u, received %u\n"), n->applied + n->stale, n->merged);
-    if (n->parked)
-        cli_note(cli, tr("%u writes were refused and are parked: raum sync --status"), n->parked);
-}
-
-static int watch(struct cli *cli, struct session *s)
-{
-    struct session_counts before = {0};
-    int rc = 0;
-    while (rc == 0 && !cli_stop) {
-        rc = round_trip(cli, s, true);
-        const struct session_counts *n = session_counts(s);
-        if (rc == 0 && (n->merged != before.merged || n->applied != before.applied))
-            say_counts(cli, n);
-        before = *n;
-        fflush(cli->out.file);
-        if (rc == 0)
-            pause_ms(WATCH_MS);
-    }
-    return rc == RAUM_EINTERRUPTED ? 0 : rc;
-}
 
 static const struct out_column columns[] = {
     {"space", "space", OUT_TEXT, OUT_KEEP},
     {"name", "name", OUT_TEXT, OUT_SHRINK},
     {"pending", "to send", OUT_NUMBER, OUT_KEEP},
     {"parked", "refused", OUT_NUMBER, OUT_KEEP},
+    {"conflicts", "written over", OUT_NUMBER, OUT_KEEP},
+    {"coming", "to come", OUT_BOOL, OUT_KEEP},
+    {"quarantined", "set aside", OUT_NUMBER, OUT_KEEP},
+    {"left", "left", OUT_TIME, OUT_DROP},
+    {"quarantine", NULL, OUT_TEXT, OUT_KEEP},
 };
 
 /* Why a row was refused: its code, as the server gave it. */
@@ -138,30 +31,81 @@ static int say_parked(void *arg, const char *space, const char *table, const cha
     return 0;
 }
 
+static int say_conflict(void *arg, const struct conflict *c, struct raum_error *error)
+{
+    (void)error;
+    cli_note(arg, tr("written over: %s %s, %s was %.*s (raum conflict restore %lld)"), c->table,
+             c->row, c->field, c->len < 200 ? (int)c->len : 200, c->value, (long long)c->id);
+    return 0;
+}
+
+static int put_space(struct cli *cli, struct out_table *t, const struct space *s)
+{
+    struct outgoing_state state = {0};
+    int64_t conflicts = 0;
+    bool coming = false;
+    int rc = outgoing_state(cli->raum, s->ref, &state, &cli->error);
+    if (rc == 0)
+        rc = conflicts_count(cli->raum, s->ref, &conflicts, &cli->error);
+    if (rc == 0)
+        rc = session_coming(cli->raum, s->ref, &coming, &cli->error);
+    if (rc || (s->type < 0 && state.pending == 0 && state.parked == 0))
+        return rc; /* one's own settings have no name */
+    out_cell_str(t, s->type < 0 ? "-" : s->slug);
+    out_cell_str(t, s->type < 0 ? tr("settings") : s->name);
+    out_cell_int(t, state.pending);
+    out_cell_int(t, state.parked);
+    out_cell_int(t, conflicts);
+    out_cell_bool(t, coming);
+    out_cell_int(t, 0);
+    out_cell_str(t, NULL);
+    out_cell_str(t, NULL);
+    return 0;
+}
+
+/* A space that was left has a line of its own for what is kept of it. */
+static int put_quarantine(void *arg, const struct quarantine *q, struct raum_error *error)
+{
+    struct out_table *t = arg;
+    char at[CLOCK_TEXT];
+    (void)error;
+    clock_format_ms(q->at_ms, at);
+    out_cell_str(t, "-");
+    out_cell_str(t, q->locked ? tr("(its key is not here)") : q->name);
+    for (int i = 0; i < 3; i++)
+        out_cell_int(t, 0);
+    out_cell_bool(t, false);
+    out_cell_int(t, q->rows + q->pictures);
+    out_cell_str(t, at);
+    out_cell_str(t, q->id);
+    return 0;
+}
+
 static int status(struct cli *cli)
 {
     struct out_table t;
     int rc = cli_open(cli);
     if (rc)
         return rc;
+    struct raum *r = cli->raum;
     out_table_begin(&t, &cli->out, columns, (int)(sizeof columns / sizeof *columns));
-    for (uint32_t ref = 0; ref < cli->raum->space_count && rc == 0; ref++) {
-        const struct space *s = intern_space(cli->raum, ref);
-        struct outgoing_state state = {0};
-        if (!s || !s->id || s->role == ROLE_NONE)
-            continue;
-        rc = outgoing_state(cli->raum, ref, &state, &cli->error);
-        if (s->type < 0 && state.pending == 0 && state.parked == 0)
-            continue; /* one's own settings have no name */
-        out_cell_str(&t, s->type < 0 ? "-" : s->slug);
-        out_cell_str(&t, s->type < 0 ? tr("settings") : s->name);
-        out_cell_int(&t, state.pending);
-        out_cell_int(&t, state.parked);
+    for (uint32_t ref = 0; ref < r->space_count && rc == 0; ref++) {
+        const struct space *s = intern_space(r, ref);
+        if (s && s->id && s->role != ROLE_NONE)
+            rc = put_space(cli, &t, s);
     }
+    if (rc == 0)
+        rc = quarantine_each(r, put_quarantine, &t, &cli->error);
     int end = out_table_end(&t, &cli->error);
-    if (rc == 0 && end == 0)
-        end = outgoing_parked(cli->raum, say_parked, cli, &cli->error);
-    return rc ? rc : end;
+    rc = rc ? rc : end;
+    if (rc == 0)
+        rc = outgoing_parked(r, say_parked, cli, &cli->error);
+    for (uint32_t ref = 0; ref < r->space_count && rc == 0; ref++) {
+        const struct space *s = intern_space(r, ref);
+        if (s && s->type >= 0 && s->role != ROLE_NONE)
+            rc = conflicts_each(r, ref, say_conflict, cli, &cli->error);
+    }
+    return rc;
 }
 
 static int run_sync(struct cli *cli)
@@ -175,11 +119,11 @@ static int run_sync(struct cli *cli)
     if (rc == 0)
         rc = session_new(&s, cli->raum, &cli->error);
     if (rc == 0 && cli_switch(cli, "--watch"))
-        rc = watch(cli, s);
+        rc = sync_watch(cli, s);
     else if (rc == 0) {
-        rc = round_trip(cli, s, false);
+        rc = sync_round(cli, s);
         if (rc == 0)
-            say_counts(cli, session_counts(s));
+            sync_say(cli, session_counts(s));
     }
     session_free(s);
     return rc;
@@ -187,7 +131,7 @@ static int run_sync(struct cli *cli)
 
 static const struct cli_option options[] = {
     {"--watch", NULL, "stay, and go on until Ctrl-C"},
-    {"--status", NULL, "only show what is to be sent and what was refused"},
+    {"--status", NULL, "only show what is to be sent, to come, was refused, written over, set aside"},
     {"--retry", NULL, "offer again what was refused"},
     {0},
 };

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "engine/intern.h"
+#include "engine/leave.h"
 #include "engine/reconcile.h"
 #include "modules/profile/avatar.h"
 #include "schema/rights.h"
@@ -208,9 +209,12 @@ static void tell(void *arg, enum reconcile_event event, const struct space *spac
     const struct cli *cli = arg;
     switch (event) {
     case RECONCILE_JOINED:
+    case RECONCILE_LEFT: /* said when it is erased */
         break;
-    case RECONCILE_LEFT:
-        cli_note(cli, tr("you are not in the space %s any more: it is hidden on this device"),
+    case RECONCILE_KEPT:
+        cli_note(cli,
+                 tr("the server came back from a backup and does not know the space %s: it is "
+                    "hidden here, and kept"),
                  before);
         break;
     case RECONCILE_SLUG:
@@ -219,7 +223,29 @@ static void tell(void *arg, enum reconcile_event event, const struct space *spac
     }
 }
 
-int online_spaces(struct cli *cli)
+/* That the command itself took it away needs no saying; what is kept of it does. */
+static void tell_kept(void *arg, const struct leave_report *report)
+{
+    const struct cli *cli = arg;
+    if (report->quarantine)
+        cli_note(cli,
+                 tr("%lld rows and %lld pictures of it had not reached the server: they are kept "
+                    "for 30 days, see raum quarantine list"),
+                 (long long)report->rows, (long long)report->pictures);
+    if (report->traces)
+        cli_note(cli, "%s",
+                 tr("another process still reads: close it, so that the last traces go, too"));
+}
+
+void online_tell_left(void *arg, const struct leave_report *report)
+{
+    cli_note(arg, tr("you are not in the space %s any more: it was erased on this device"),
+             report->slug);
+    tell_kept(arg, report);
+}
+
+/* own: the command itself took one away. */
+static int refresh_spaces(struct cli *cli, bool own)
 {
     struct spaces s = {.cli = cli};
     struct remote_answer a;
@@ -230,20 +256,24 @@ int online_spaces(struct cli *cli)
     if (rc == 0)
         rc = make_all_there(&s);
     if (rc == 0)
-        rc = reconcile_spaces(cli->raum, s.list, s.count, s.made, s.made_count, tell, cli,
+        rc = reconcile_spaces(cli->raum, s.list, s.count, s.made, s.made_count,
+                              json_str(json_get(a.root, "epoch"), &s.arena), tell, cli,
                               &cli->error);
+    if (rc == 0)
+        rc = leave_finish(cli->raum, own ? tell_kept : online_tell_left, cli, &cli->error);
     remote_answer_release(&a);
     arena_release(&s.arena);
     return rc;
 }
 
+int online_spaces(struct cli *cli)
+{
+    return refresh_spaces(cli, false);
+}
+
 int online_left(struct cli *cli)
 {
-    bool quiet = cli->quiet;
-    cli->quiet = true;
-    int rc = online_spaces(cli);
-    cli->quiet = quiet;
-    return rc;
+    return refresh_spaces(cli, true);
 }
 
 /* ---- the account's picture ---- */

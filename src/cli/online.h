@@ -26,10 +26,14 @@ int online_vault(struct remote *remote, struct remote_answer *answer,
 /* The passphrase mode or another passphrase or (NULL) none, also while other devices make keys. */
 int online_change(struct remote *remote, const struct vault *vault, const char *passphrase,
                   struct vault_change *change, struct raum_error *error) BASE_CHECK;
-/* The server's spaces become this device's; offline-made ones are made there. */
+/* The server's spaces become this device's; offline-made ones are made there; what was left is
+ * erased, and that is said (G-S3). */
 int online_spaces(struct cli *cli) BASE_CHECK;
 /* The same after the command itself took a space away: that it is gone needs no saying. */
 int online_left(struct cli *cli) BASE_CHECK;
+/* leave_tell (engine/leave.h); arg: the command. */
+struct leave_report;
+void online_tell_left(void *arg, const struct leave_report *report);
 /* Delivers the account's picture if it waits. */
 int online_picture(struct cli *cli, struct raum_error *error) BASE_CHECK;
 /* Before the replica is closed: what the command did to the picture is told at once, if the server

@@ -208,6 +208,28 @@ int remote_ask(struct remote *r, const char *method, const char *path, const str
                        body ? buf_text(body) : NULL, body ? body->len : 0, answer, error);
 }
 
+int remote_stream(struct remote *r, const char *path, const char *header,
+                  struct client_stream **out, struct raum_error *error)
+{
+    char bearer[REMOTE_TOKEN_MAX + 32];
+    const char *headers[] = {"Accept: text/event-stream", bearer, header, NULL};
+    struct buf url;
+    *out = NULL;
+    buf_init(&url, REMOTE_URL_MAX + 8192);
+    buf_printf(&url, "%s%s", r->url, path);
+    snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", r->token);
+    const struct client_request q = {.url = buf_text(&url),
+                                     .headers = headers,
+                                     .ca_file = r->ca[0] ? r->ca : NULL,
+                                     .no_redirects = true};
+    int rc = buf_error(&url, error);
+    if (rc == 0)
+        rc = client_stream_open(out, &q, error);
+    cli_wipe(bearer, sizeof bearer);
+    buf_release(&url);
+    return rc;
+}
+
 void remote_answer_release(struct remote_answer *answer)
 {
     if (answer->raw.body.data)

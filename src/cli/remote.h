@@ -52,6 +52,9 @@ int remote_send(struct remote *r, const char *method, const char *path, const ch
 /* The same with a JSON body (NULL: none). */
 int remote_ask(struct remote *r, const char *method, const char *path, const struct buf *body,
                struct remote_answer *answer, struct raum_error *error) BASE_CHECK;
+/* The same as a stream of events (net/client.h), with one more header (NULL: none). */
+int remote_stream(struct remote *r, const char *path, const char *header,
+                  struct client_stream **out, struct raum_error *error) BASE_CHECK;
 void remote_answer_release(struct remote_answer *answer); /* wipes what came */
 /* Text as a part of a path or query. */
 void remote_escape(struct buf *out, const char *text);

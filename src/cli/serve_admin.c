@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "cli/cmd_serve.h"
 #include "server/admin.h"
+#include "server/relay/relay.h"
 #include "server/store/betterauth.h"
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +235,15 @@ static int reset_link(struct admin *x)
     return 0;
 }
 
+static int new_epoch(struct admin *x)
+{
+    int rc = relay_new_epoch(x->sql, raum_env_native(), &x->cli->error);
+    if (rc)
+        return rc;
+    return out_done(&x->cli->out, "new epoch",
+                    tr("devices read from the start and offer again what is newer with them"));
+}
+
 static int import_better_auth(struct admin *x)
 {
     struct betterauth_report r;
@@ -268,6 +278,7 @@ static const struct {
     {"sessions", 1, sessions}, {"end-session", 1, end_session},
     {"spaces", 0, spaces},     {"tier", 2, tier},
     {"stats", 0, stats},       {"import-better-auth", 1, import_better_auth},
+    {"new-epoch", 0, new_epoch},
 };
 
 /* ---- the database ---- */

@@ -1,8 +1,11 @@
 #include "engine/archive.h"
 
 #include "base/base64.h"
+#include "base/utf8.h"
+#include "engine/ddl.h"
 #include "engine/intern.h"
 #include "engine/row.h"
+#include "engine/spaces.h"
 #include "schema/rights.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +26,7 @@ struct exporting {
     const struct space **spaces;
     unsigned char digest[RAUM_HASH_BYTES];
     int64_t entries;
+    const char *unsent; /* only what no server has, as an offline space of this id; NULL: all */
 };
 
 /* ---- entries ---- */
@@ -213,13 +217,129 @@ static bool hidden(const struct exporting *x, const struct row *row)
            memcmp(v->text, "private", 7) == 0;
 }
 
+/* ---- only what was not sent ---- */
+
+static int dirty_tags(struct exporting *x, const struct row *row, uint64_t *tags,
+                      struct raum_error *error)
+{
+    struct db_stmt s = {0};
+    *tags = 0;
+    int result = db_prepare(x->r->db, &s, &db_grant_own,
+                            "SELECT fields FROM dirty WHERE n = ?1 AND tbl = ?2", error);
+    if (result == 0) {
+        db_bind_int(&s, 1, row->n);
+        db_bind_int(&s, 2, row->table ? row->table->number : DDL_OPAQUE);
+        result = db_step(&s, error);
+    }
+    if (result == 0)
+        *tags = (uint64_t)db_int(&s, 0);
+    db_finish(&s);
+    return result == RAUM_END ? 0 : result;
+}
+
+static bool by_self(const struct exporting *x, const struct stamp *s)
+{
+    const struct actor *actor = intern_actor(x->r, s->actor);
+    return actor && actor->account == x->r->account_ref;
+}
+
+/* Of the unknown fields those that this account wrote. */
+static int own_unknown(struct exporting *x, struct row *row, const struct stamps *all,
+                       struct raum_error *error)
+{
+    struct value open = {0};
+    struct json_doc doc;
+    struct json_writer w;
+    struct buf text;
+    int result = value_open(x->r, row, NULL, &row->extra, &x->arena, &open, error);
+    row->extra = (struct value){0};
+    if (result < 0 || open.kind != VALUE_TEXT)
+        return result == RAUM_EKEY_MISSING ? 0 : result;
+    json_init(&doc);
+    buf_init(&text, SCHEMA_EXTRA_MAX);
+    json_begin(&w, &text);
+    json_open_object(&w);
+    result = json_parse(&doc, open.text, open.len, 0, error);
+    struct json_value root = json_root(&doc);
+    for (struct json_value v = result == 0 ? json_first(root) : (struct json_value){0};
+         v.doc && result == 0; v = json_next(root, v)) {
+        const char *name = json_str(json_key(v), &x->arena);
+        struct stamp s = stamps_get(all, 0, name ? name : "", name ? strlen(name) : 0);
+        if (!name || !by_self(x, &s))
+            continue;
+        json_put_key(&w, name);
+        json_put_value(&w, v);
+        result = stamps_set(&row->stamps, 0, name, strlen(name), s, &x->arena);
+    }
+    json_close_object(&w);
+    if (result == 0)
+        result = buf_error(&text, error);
+    row->extra = (struct value){.kind = VALUE_TEXT, .len = (uint32_t)text.len};
+    row->extra.text = arena_copy(&x->arena, buf_text(&text), text.len);
+    json_release(&doc);
+    buf_release(&text);
+    return result == 0 && !row->extra.text ? err_set(error, RAUM_ENOMEM, NULL) : result;
+}
+
+/* A row of one's own, made of what one wrote in it: what others wrote stays behind with the space.
+ */
+static int keep_unsent(struct exporting *x, struct row *row, uint64_t tags,
+                       struct raum_error *error)
+{
+    struct stamps all = row->stamps;
+    struct stamp newest = {0};
+    char at[CLOCK_TEXT];
+    int result = 0;
+    row->author = x->r->account_ref;
+    row->stamps.count = 0;
+    row->stamps.entries = NULL;
+    for (int i = 0; i < row_count(row->table) && result == 0; i++) {
+        const struct schema_field *f = row_field(row->table, i);
+        struct stamp s = stamps_get(&all, f->tag, NULL, 0);
+        if ((tags & (UINT64_C(1) << f->tag)) == 0) {
+            if (i >= ROW_BASE && f->right != RIGHT_FIXED)
+                row->values[i] = (struct value){0};
+            continue;
+        }
+        if (s.at >= newest.at)
+            newest = s;
+        result = stamps_set(&row->stamps, f->tag, NULL, 0, s, &x->arena);
+    }
+    if (result < 0)
+        return err_set(error, result, NULL);
+    bool making = tags & (UINT64_C(1) << TAG_CREATED_AT);
+    row->stamps.row = making || !newest.at ? all.row : newest;
+    if (!making && newest.at) {
+        clock_format(newest.at, at);
+        row->values[ROW_CREATED_AT] = (struct value){
+            .kind = VALUE_TEXT, .len = (uint32_t)strlen(at), .text = arena_str(&x->arena, at)};
+        if (!row->values[ROW_CREATED_AT].text)
+            return err_set(error, RAUM_ENOMEM, NULL);
+    }
+    if (tags & 1)
+        return own_unknown(x, row, &all, error);
+    row->extra = (struct value){0};
+    return 0;
+}
+
+static int only_unsent(struct exporting *x, struct row *row, bool *skip, struct raum_error *error)
+{
+    uint64_t tags;
+    int result = dirty_tags(x, row, &tags, error);
+    *skip = tags == 0;
+    return result == 0 && tags ? keep_unsent(x, row, tags, error) : result;
+}
+
 static int export_row(struct exporting *x, struct part *p, uint32_t space,
                       const struct schema_table *t, const char *table, const char *id,
                       struct raum_error *error)
 {
     struct row row;
+    bool skip = false;
     int result = row_load(x->r, space, t, table, id, &x->arena, &row, error);
-    if (result == 0 && !hidden(x, &row)) {
+    if (result == 0 && x->unsent)
+        result = only_unsent(x, &row, &skip, error);
+    if (result == 0 && !skip && !hidden(x, &row)) {
         result = put_row(x, &row, error);
         if (result == 0)
             result = part_line(x, p, error);
@@ -414,13 +534,36 @@ static int choose_spaces(struct exporting *x, uint32_t space, struct raum_error 
         return err_set(error, RAUM_ENOMEM, NULL);
     for (uint32_t ref = 1; ref < x->r->space_count; ref++) {
         const struct space *s = intern_space(x->r, ref);
-        if (s && s->role > ROLE_NONE && (space == 0 || space == ref))
+        if (s && (s->role > ROLE_NONE || x->unsent) && (space == 0 || space == ref))
             x->spaces[x->report->spaces++] = s;
     }
     if (x->report->spaces == 0)
         return err_at(error, "archive", RAUM_ENOT_FOUND, "no such space");
     qsort(x->spaces, (size_t)x->report->spaces, sizeof *x->spaces, by_place);
     return 0;
+}
+
+/* What was not sent comes back as a space of one's own. */
+static void put_unsent_space(struct exporting *x, const struct space *s)
+{
+    char name[RAUM_ID_MAX], slug[40];
+    int len = (int)utf8_cut(s->name, strlen(s->name), sizeof name - 16);
+    snprintf(name, sizeof name, "Quarantine: %.*s", len, s->name);
+    spaces_slug(name, slug);
+    json_put_key(&x->w, "id"), json_put_str(&x->w, x->unsent);
+    json_put_key(&x->w, "name"), json_put_str(&x->w, name);
+    json_put_key(&x->w, "offline"), json_put_bool(&x->w, true);
+    json_put_key(&x->w, "role"), json_put_str(&x->w, rights_role_name(ROLE_OWNER));
+    json_put_key(&x->w, "slug"), json_put_str(&x->w, slug);
+}
+
+static void put_space(struct exporting *x, const struct space *s)
+{
+    json_put_key(&x->w, "id"), json_put_str(&x->w, s->id);
+    json_put_key(&x->w, "name"), json_put_str(&x->w, s->name);
+    json_put_key(&x->w, "offline"), json_put_bool(&x->w, s->offline);
+    json_put_key(&x->w, "role"), json_put_str(&x->w, rights_role_name(s->role));
+    json_put_key(&x->w, "slug"), json_put_str(&x->w, s->slug);
 }
 
 static int export_manifest(struct exporting *x, struct raum_error *error)
@@ -436,11 +579,10 @@ static int export_manifest(struct exporting *x, struct raum_error *error)
     for (int i = 0; i < x->report->spaces; i++) {
         const struct space *s = x->spaces[i];
         json_open_object(&x->w);
-        json_put_key(&x->w, "id"), json_put_str(&x->w, s->id);
-        json_put_key(&x->w, "name"), json_put_str(&x->w, s->name);
-        json_put_key(&x->w, "offline"), json_put_bool(&x->w, s->offline);
-        json_put_key(&x->w, "role"), json_put_str(&x->w, rights_role_name(s->role));
-        json_put_key(&x->w, "slug"), json_put_str(&x->w, s->slug);
+        if (x->unsent)
+            put_unsent_space(x, s);
+        else
+            put_space(x, s);
         json_put_key(&x->w, "type");
         json_put_str(&x->w, s->type < 0 ? "user" : schema_space_type_name(s->type));
         json_close_object(&x->w);
@@ -481,25 +623,39 @@ static int export_all(struct exporting *x, uint32_t space, struct raum_error *er
     return result ? result : export_end(x, error);
 }
 
+static int export_whole(struct exporting *x, uint32_t space, struct raum_error *error)
+{
+    struct raum *r = x->r;
+    *x->report = (struct archive_report){0};
+    memcpy(x->report->account, r->account, sizeof x->report->account);
+    arena_init(&x->arena, (size_t)64 << 20);
+    buf_init(&x->text, PART_BYTES + LINE_MAX);
+    /* A reading transaction: one state of the database, and nobody waits for us. */
+    bool own = r->depth == 0;
+    int result = own ? db_exec(r->db, "BEGIN", error) : 0;
+    if (result == 0) {
+        result = export_all(x, space, error);
+        int end = own ? db_exec(r->db, "ROLLBACK", result ? NULL : error) : 0;
+        result = result ? result : end;
+    }
+    free(x->spaces);
+    buf_release(&x->text);
+    arena_release(&x->arena);
+    return result;
+}
+
 int archive_export(struct raum *r, uint32_t space, const struct archive_sink *sink,
                    const struct archive_media *media, struct archive_report *report,
                    struct raum_error *error)
 {
     struct exporting x = {.r = r, .sink = sink, .media = media, .report = report};
-    *report = (struct archive_report){0};
-    memcpy(report->account, r->account, sizeof report->account);
-    arena_init(&x.arena, (size_t)64 << 20);
-    buf_init(&x.text, PART_BYTES + LINE_MAX);
-    /* A reading transaction: one state of the database, and nobody waits for us. */
-    bool own = r->depth == 0;
-    int result = own ? db_exec(r->db, "BEGIN", error) : 0;
-    if (result == 0) {
-        result = export_all(&x, space, error);
-        int end = own ? db_exec(r->db, "ROLLBACK", result ? NULL : error) : 0;
-        result = result ? result : end;
-    }
-    free(x.spaces);
-    buf_release(&x.text);
-    arena_release(&x.arena);
-    return result;
+    return export_whole(&x, space, error);
+}
+
+int archive_export_unsent(struct raum *r, uint32_t space, const char *as,
+                          const struct archive_sink *sink, const struct archive_media *media,
+                          struct archive_report *report, struct raum_error *error)
+{
+    struct exporting x = {.r = r, .sink = sink, .media = media, .report = report, .unsent = as};
+    return export_whole(&x, space, error);
 }

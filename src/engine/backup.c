@@ -148,9 +148,7 @@ static int put_pictures(struct writing *x, struct raum_error *error)
 
 /* ---- the whole ---- */
 
-/* There must be a key that opens the backup: the personal space's is made if it was never needed.
- */
-static int some_key(struct raum *r, struct raum_error *error)
+int backup_some_key(struct raum *r, struct raum_error *error)
 {
     unsigned char id[KEYRING_ID_BYTES];
     if (r->ring->count || r->read_only)
@@ -190,7 +188,7 @@ int backup_write(struct raum *r, const char *passphrase, const struct chunks_sin
     arena_init(&x.arena, PATH_ARENA);
     buf_init(&head, BACKUP_HEAD_MAX);
     x.chunks = malloc(sizeof *x.chunks);
-    int result = x.chunks ? some_key(r, error) : err_set(error, RAUM_ENOMEM, NULL);
+    int result = x.chunks ? backup_some_key(r, error) : err_set(error, RAUM_ENOMEM, NULL);
     if (result == 0 && r->depth > 0)
         result = err_at(error, "backup", RAUM_EINTERNAL, "a transaction is open");
     if (result == 0) {

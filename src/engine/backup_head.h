@@ -17,6 +17,8 @@ enum backup_kind {
     BACKUP_FILE,
 };
 
+/* There must be a key that opens it: the personal space's is made if it was never needed. */
+int backup_some_key(struct raum *r, struct raum_error *error) BASE_CHECK;
 /* Appends magic, length and JSON. */
 int backup_head_write(const struct raum_env *env, const struct keyring *ring,
                       const char *passphrase, const unsigned char key[RAUM_KEY_BYTES],

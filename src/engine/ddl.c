@@ -10,6 +10,15 @@ const struct db_file_step ddl_steps[] = {
     {.to = 45,
      .sql = "CREATE TABLE parked (n INTEGER, tbl INTEGER, code INTEGER NOT NULL,"
             " PRIMARY KEY (n, tbl)) WITHOUT ROWID"},
+    /* What others wrote over, what is to come, what is being erased (engine/conflicts.h,
+     * sync/session.h, engine/leave.h). */
+    {.to = 46,
+     .sql = "CREATE TABLE conflicts (id INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER NOT NULL,"
+            " tbl INTEGER NOT NULL, tag INTEGER NOT NULL, value, at INTEGER NOT NULL,"
+            " by INTEGER NOT NULL, UNIQUE (n, tbl, tag));"
+            "CREATE TABLE coming (space INTEGER PRIMARY KEY, since TEXT);"
+            "CREATE TABLE leaving (space INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
+            " state INTEGER NOT NULL)"},
     {.to = 0},
 };
 
@@ -30,6 +39,11 @@ static const char fixed[] =
     " WITHOUT ROWID;"
     "CREATE TABLE parked (n INTEGER, tbl INTEGER, code INTEGER NOT NULL, PRIMARY KEY (n, tbl))"
     " WITHOUT ROWID;"
+    "CREATE TABLE conflicts (id INTEGER PRIMARY KEY AUTOINCREMENT, n INTEGER NOT NULL, tbl INTEGER "
+    "NOT NULL, tag INTEGER NOT NULL, value, at INTEGER NOT NULL, by INTEGER NOT NULL,"
+    " UNIQUE (n, tbl, tag));"
+    "CREATE TABLE coming (space INTEGER PRIMARY KEY, since TEXT);"
+    "CREATE TABLE leaving (space INTEGER PRIMARY KEY, at INTEGER NOT NULL, state INTEGER NOT NULL);"
     "CREATE TABLE media (space INTEGER, id TEXT, hash TEXT NOT NULL, type TEXT NOT NULL,"
     " bytes INTEGER NOT NULL, width INTEGER, height INTEGER, purpose TEXT, created TEXT NOT NULL,"
     " deleted TEXT, PRIMARY KEY (space, id)) WITHOUT ROWID;"

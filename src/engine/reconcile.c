@@ -1,6 +1,8 @@
 #include "engine/reconcile.h"
 
+#include "base/plant.h"
 #include "engine/intern.h"
+#include "engine/leave.h"
 #include "engine/spaces.h"
 #include "schema/rights.h"
 #include <stdio.h>
@@ -16,6 +18,7 @@ struct reconcile {
     struct raum *r;
     struct note *notes;
     unsigned count, room;
+    bool restored; /* the server came back from a backup */
 };
 
 static void note(struct reconcile *c, enum reconcile_event event, uint32_t ref, const char *before)
@@ -77,6 +80,19 @@ static int personal_real(struct reconcile *c, const struct reconcile_space *know
     return spaces_become(c->r, own->id, known->id, error); /* G-U4 */
 }
 
+/* Its history is to come (sync/session.h). If a space was erased since the cursor was new, this may
+ * be the one, and the cursor says that its rows are here: then it comes by a cursor of its own. */
+static int will_come(struct raum *r, uint32_t ref, struct raum_error *error)
+{
+    if (PLANT(SYNC_REJOIN))
+        return 0;
+    return db_execf(r->db, error,
+                    "INSERT INTO coming (space, since) SELECT %u, (SELECT '' FROM meta WHERE key = "
+                    "'" LEAVE_KEY "') WHERE true ON CONFLICT (space) DO UPDATE SET since = "
+                    "excluded.since",
+                    ref);
+}
+
 static int know(struct reconcile *c, const struct reconcile_space *known, struct raum_error *error)
 {
     const struct space *s = intern_space_find(c->r, known->id);
@@ -95,9 +111,12 @@ static int know(struct reconcile *c, const struct reconcile_space *known, struct
     fresh.sealed = known->type == SPACE_PERSONAL;
     fresh.offline = false;
     if (!s || s->role == ROLE_NONE) {
-        result = s ? intern_space_put(c->r, &fresh, error) : intern_space_add(c->r, &fresh, error);
+        result = s ? leave_unmark(c->r, s->ref, error) : 0;
+        if (result == 0)
+            result =
+                s ? intern_space_put(c->r, &fresh, error) : intern_space_add(c->r, &fresh, error);
         note(c, RECONCILE_JOINED, fresh.ref, NULL);
-        return result;
+        return result ? result : will_come(c->r, fresh.ref, error);
     }
     bool same = strcmp(s->slug, known->slug) == 0 && strcmp(s->name, known->name) == 0 &&
                 s->role == known->role && !s->offline;
@@ -121,14 +140,16 @@ static bool is_stand_in(const struct space *s)
     return strncmp(s->id, SCHEMA_OFFLINE, strlen(SCHEMA_OFFLINE)) == 0;
 }
 
-/* Its slug goes with it: another space may have it now. */
+/* One that an earlier version only hid is erased, too. */
 static int leave(struct reconcile *c, const struct space *s, struct raum_error *error)
 {
-    struct space gone = *s;
-    gone.role = ROLE_NONE;
-    gone.slug = gone.id;
-    note(c, RECONCILE_LEFT, s->ref, s->slug);
-    return intern_space_put(c->r, &gone, error);
+    bool marked = false;
+    int result = s->role == ROLE_NONE ? leave_marked(c->r, s->ref, &marked, error) : 0;
+    if (result < 0 || marked || (s->role == ROLE_NONE && c->restored))
+        return result;
+    if (s->role != ROLE_NONE)
+        note(c, c->restored ? RECONCILE_KEPT : RECONCILE_LEFT, s->ref, s->slug);
+    return leave_mark(c->r, s->ref, c->restored, error);
 }
 
 /* A stand-in makes room for the real space of the same slug. */
@@ -161,27 +182,43 @@ static int others(struct reconcile *c, const struct reconcile_space *list, unsig
     int result = 0;
     for (uint32_t i = 1; i < c->r->space_count && result == 0; i++) {
         const struct space *s = intern_space(c->r, i);
-        if (!s || s->type < 0 || s->type == SPACE_PERSONAL || s->role == ROLE_NONE)
+        if (!s || s->type < 0 || s->type == SPACE_PERSONAL)
             continue;
-        if (is_stand_in(s))
+        if (is_stand_in(s) && s->role != ROLE_NONE)
             result = make_room(c, i, error);
-        else if (!s->offline && !is_known(s->id, list, count, made, made_count))
+        else if (!s->offline && !is_stand_in(s) && !is_known(s->id, list, count, made, made_count))
             result = leave(c, s, error);
     }
     return result;
 }
 
+static int look_at_epoch(struct raum *r, const char *epoch, bool *restored,
+                         struct raum_error *error)
+{
+    struct arena a;
+    char *known = NULL;
+    arena_init(&a, 65536);
+    int result = epoch ? replica_meta_get(r, RECONCILE_EPOCH, &a, &known, error) : 0;
+    bool same = known && epoch && strcmp(known, epoch) == 0;
+    *restored = known && !same;
+    if (result == 0 && epoch && !same)
+        result = replica_meta_set(r, RECONCILE_EPOCH, epoch, error);
+    arena_release(&a);
+    return result;
+}
+
 int reconcile_spaces(struct raum *r, const struct reconcile_space *list, unsigned count,
-                     const struct reconcile_made *made, unsigned made_count, reconcile_tell *tell,
-                     void *arg, struct raum_error *error)
+                     const struct reconcile_made *made, unsigned made_count, const char *epoch,
+                     reconcile_tell *tell, void *arg, struct raum_error *error)
 {
     struct reconcile c = {.r = r};
     int result = replica_begin(r, error);
     if (result < 0)
         return result;
+    result = look_at_epoch(r, epoch, &c.restored, error);
     c.room = r->space_count + count + made_count + 1;
     c.notes = calloc(c.room, sizeof *c.notes);
-    if (!c.notes)
+    if (result == 0 && !c.notes)
         result = err_set(error, RAUM_ENOMEM, NULL);
     for (unsigned i = 0; i < made_count && result == 0; i++)
         result = made_real(&c, &made[i], error);

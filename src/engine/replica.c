@@ -7,7 +7,9 @@
 #include "engine/import.h"
 #include "engine/intern.h"
 #include "engine/keyring.h"
+#include "engine/leave.h"
 #include "engine/live.h"
+#include "engine/quarantine.h"
 #include "engine/scope.h"
 #include "engine/seal.h"
 #include "engine/store.h"
@@ -180,6 +182,15 @@ int replica_look(struct raum *r, struct raum_error *error)
             return result;
     }
     return refresh(r, error);
+}
+
+int replica_news(struct raum *r, int64_t *seen, bool *news, struct raum_error *error)
+{
+    int64_t version = *seen;
+    int result = read_version(r, &version, error);
+    *news = result == 0 && version != *seen;
+    *seen = version;
+    return result;
 }
 
 int replica_begin(struct raum *r, struct raum_error *error)
@@ -466,6 +477,10 @@ static int start(struct raum *r, const struct raum_options *o, const struct db_s
         backup_tidy(r->env, r->folder);
     if (result == 0 && !r->read_only)
         result = import_resume(r, o->progress, o->progress_arg, error);
+    if (result == 0 && !r->read_only) {
+        (void)!leave_finish(r, NULL, NULL, NULL); /* hidden it is already: goes on next time */
+        quarantine_sweep(r);
+    }
     if (result == 0)
         result = read_version(r, &r->data_version, error);
     return result;

@@ -2,9 +2,9 @@
  * the clock, the key ring and the transaction; everything else in the engine hangs on it. Knows the
  * file layout, not the meaning of any table.
  *
- * Folder of an account:   raum.db  keys.json  staging.db  media/  trash/
- * Tables of raum.db:      meta spaces accounts actors keys dirty media intents, data_<table>,
- * data_opaque */
+ * Folder of an account:   raum.db  keys.json  staging.db  media/  trash/  quarantine/
+ * Tables of raum.db:      meta spaces accounts actors keys dirty parked media intents conflicts
+ *                         coming leaving, data_<table>, data_opaque */
 #ifndef ENGINE_REPLICA_H
 #define ENGINE_REPLICA_H
 
@@ -113,6 +113,9 @@ void replica_rollback(struct raum *r);
 int replica_end(struct raum *r, int result, struct raum_error *error) BASE_CHECK;
 /* Before reading outside a transaction: version still ours, caches fresh. */
 int replica_look(struct raum *r, struct raum_error *error) BASE_CHECK;
+/* Did another connection, of this process or of another, commit since the call before? *seen: the
+ * caller's, -1 at first, which says yes. Cheap: nothing is read. */
+int replica_news(struct raum *r, int64_t *seen, bool *news, struct raum_error *error) BASE_CHECK;
 /* The time of the write in progress: one tick per call. Only inside a transaction. */
 uint64_t replica_tick(struct raum *r);
 void replica_changed(struct raum *r, const struct change *change);

@@ -199,3 +199,17 @@ int value_put_json(struct raum *r, const struct row *row, const struct schema_fi
     arena_release(&a);
     return result;
 }
+
+int value_put_wire(struct raum *r, const struct row *row, const struct schema_field *f,
+                   const struct value *v, struct json_writer *w, struct raum_error *error)
+{
+    struct buf sealed;
+    if (v->kind != VALUE_SEALED)
+        return value_put_json(r, row, f, v, w, error);
+    buf_init(&sealed, SCHEMA_EXTRA_MAX);
+    int result = seal_to_text(v->text, v->len, &sealed, error);
+    if (result == 0)
+        json_put_text(w, buf_text(&sealed), sealed.len);
+    buf_release(&sealed);
+    return result;
+}

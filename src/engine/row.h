@@ -64,7 +64,8 @@ int row_update(struct raum *r, struct row *row, uint32_t mask, struct arena *a,
                struct raum_error *error) BASE_CHECK;
 #define ROW_MASK_EXTRA (1u << 31)
 #define ROW_MASK_AUTHOR (1u << 30)
-/* Takes the row away for good, with its dirty marks (purge, merge of partitions). */
+/* Takes the row away for good, with its dirty marks and all else that is kept by its number (purge,
+ * merge of partitions). */
 int row_erase(struct raum *r, const struct row *row, struct raum_error *error) BASE_CHECK;
 /* Every row of a partition, deleted ones too, in order of table number, then row number. The row is
  * lent for the call. Stops at the first non-zero result and gives it back. */
@@ -78,10 +79,22 @@ int value_from_json(struct raum *r, const struct schema_field *f, struct json_va
 int value_put_json(struct raum *r, const struct row *row, const struct schema_field *f,
                    const struct value *v, struct json_writer *w,
                    struct raum_error *error) BASE_CHECK;
+/* The value as it crosses (sync/wire.h): what is sealed stays so, as text (G-K1). */
+int value_put_wire(struct raum *r, const struct row *row, const struct schema_field *f,
+                   const struct value *v, struct json_writer *w,
+                   struct raum_error *error) BASE_CHECK;
+/* Seals in place what the schema marks, if the partition is sealed and it is not sealed yet. f
+ * NULL: `extra`. In a transaction. */
+int value_seal(struct raum *r, const struct row *row, const struct schema_field *f,
+               struct value *v, struct arena *a, struct raum_error *error) BASE_CHECK;
 /* Opens a sealed value into the arena; others are copied as they are. f NULL: `extra`. */
 int value_open(struct raum *r, const struct row *row, const struct schema_field *f,
                const struct value *v, struct arena *a, struct value *out,
                struct raum_error *error) BASE_CHECK;
+
+/* A value as a column of a statement, and as a parameter (lent until the reset). ENOMEM. */
+int value_take(struct db_stmt *s, int at, struct arena *a, struct value *out) BASE_CHECK;
+void value_bind(struct db_stmt *s, int at, const struct value *v);
 
 /* Where a value of the row is sealed (engine/seal.h). f NULL: `extra`. A slot's id names its
  * person, whose id may become another (adoption): there the slot alone counts. */

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UPDATES_KEPT 6      /* update statements kept per table, by mask */
-#define NUMBER_BITS 40      /* row number = space << 40 | counter */
-#define FIXED_COLUMNS 7     /* n id space author visibility createdAt deletedAt */
+#define UPDATES_KEPT 6  /* update statements kept per table, by mask */
+#define NUMBER_BITS 40  /* row number = space << 40 | counter */
+#define FIXED_COLUMNS 7 /* n id space author visibility createdAt deletedAt */
 
 struct table_sql {
     struct db_stmt load, number_load, insert, erase, last;
@@ -21,11 +21,11 @@ struct table_sql {
     unsigned next_update;
     uint64_t number_serial; /* transaction in which `number` was read */
     uint32_t number_space;
-    int64_t number;         /* last row number given out */
+    int64_t number; /* last row number given out */
 };
 struct store {
     struct table_sql tables[DDL_OPAQUE + 1];
-    struct db_stmt dirty_put, dirty_erase;
+    struct db_stmt dirty_put, dirty_erase, parked_erase, conflict_erase;
 };
 
 static struct store *the_store(struct raum *r)
@@ -51,6 +51,8 @@ void store_release(struct raum *r)
     }
     db_finish(&r->store->dirty_put);
     db_finish(&r->store->dirty_erase);
+    db_finish(&r->store->parked_erase);
+    db_finish(&r->store->conflict_erase);
     free(r->store);
     r->store = NULL;
 }
@@ -112,7 +114,7 @@ static const char *shown_id(struct raum *r, const struct schema_table *t, const 
 
 /* ---- load ---- */
 
-static int take_value(struct db_stmt *s, int at, struct arena *a, struct value *out)
+int value_take(struct db_stmt *s, int at, struct arena *a, struct value *out)
 {
     size_t len;
     *out = (struct value){.kind = VALUE_NULL};
@@ -153,9 +155,9 @@ static int take_row(struct raum *r, struct db_stmt *s, const struct schema_table
     id = id ? arena_copy(a, id, len) : NULL;
     out->id = id ? shown_id(r, t, id, a) : NULL;
     for (int i = 0; i < ROW_BASE + fields && result == 0; i++)
-        result = take_value(s, 4 + i, a, &out->values[i]);
+        result = value_take(s, 4 + i, a, &out->values[i]);
     if (result == 0)
-        result = take_value(s, FIXED_COLUMNS + fields, a, &out->extra);
+        result = value_take(s, FIXED_COLUMNS + fields, a, &out->extra);
     const void *bytes = db_blob(s, FIXED_COLUMNS + fields + 1, &len);
     char *stamps = arena_copy(a, bytes, len);
     if (!t && !opaque)
@@ -261,9 +263,8 @@ static int next_number(struct raum *r, struct table_sql *sql, const struct row *
     return 0;
 }
 
-/* Seals in place what the schema marks, if the partition is sealed. f NULL: the unknown fields. */
-static int seal_one(struct raum *r, const struct row *row, const struct schema_field *f,
-                    struct value *v, struct arena *a, struct raum_error *error)
+int value_seal(struct raum *r, const struct row *row, const struct schema_field *f, struct value *v,
+               struct arena *a, struct raum_error *error)
 {
     if (v->kind != VALUE_TEXT || (f && !(f->flags & FIELD_SEALED)))
         return 0;
@@ -284,7 +285,7 @@ static int seal_one(struct raum *r, const struct row *row, const struct schema_f
     return result;
 }
 
-static void bind_value(struct db_stmt *s, int at, const struct value *v)
+void value_bind(struct db_stmt *s, int at, const struct value *v)
 {
     switch ((enum value_kind)v->kind) {
     case VALUE_NULL:
@@ -329,8 +330,8 @@ static int run_insert(struct raum *r, struct db_stmt *s, const struct row *row, 
     db_bind_int(s, 3, row->space);
     db_bind_int(s, 4, row->author);
     for (int i = 0; i < count; i++)
-        bind_value(s, 5 + i, &row->values[i]);
-    bind_value(s, at + 1, &row->extra);
+        value_bind(s, 5 + i, &row->values[i]);
+    value_bind(s, at + 1, &row->extra);
     db_bind_blob(s, at + 2, stamps->data, stamps->len);
     if (!row->table)
         db_bind_str(s, at + 3, row->opaque);
@@ -354,9 +355,9 @@ int row_insert(struct raum *r, struct row *row, struct arena *a, struct raum_err
     buf_init(&stamps, SCHEMA_EXTRA_MAX);
     int result = sql->insert.stmt ? 0 : prepare_insert(r, &sql->insert, row->table, error);
     for (int i = 0; i < row_count(row->table) && result == 0; i++)
-        result = seal_one(r, row, row_field(row->table, i), &row->values[i], a, error);
+        result = value_seal(r, row, row_field(row->table, i), &row->values[i], a, error);
     if (result == 0)
-        result = seal_one(r, row, NULL, &row->extra, a, error);
+        result = value_seal(r, row, NULL, &row->extra, a, error);
     stamps_write(&row->stamps, &stamps);
     if (result == 0)
         result = buf_error(&stamps, error);
@@ -418,12 +419,12 @@ int row_update(struct raum *r, struct row *row, uint32_t mask, struct arena *a,
     int result = update_statement(r, row->table, mask, &s, error);
     for (int i = 0; i < row_count(row->table) && result == 0; i++)
         if (mask >> i & 1) {
-            result = seal_one(r, row, row_field(row->table, i), &row->values[i], a, error);
-            bind_value(s, ++at, &row->values[i]);
+            result = value_seal(r, row, row_field(row->table, i), &row->values[i], a, error);
+            value_bind(s, ++at, &row->values[i]);
         }
     if (result == 0 && mask & ROW_MASK_EXTRA) {
-        result = seal_one(r, row, NULL, &row->extra, a, error);
-        bind_value(s, ++at, &row->extra);
+        result = value_seal(r, row, NULL, &row->extra, a, error);
+        value_bind(s, ++at, &row->extra);
     }
     if (result == 0 && mask & ROW_MASK_AUTHOR)
         db_bind_int(s, ++at, row->author);
@@ -438,13 +439,38 @@ int row_update(struct raum *r, struct row *row, uint32_t mask, struct arena *a,
     return result;
 }
 
+static int erase_by_row(struct raum *r, struct db_stmt *s, const char *sql, const struct row *row,
+                        struct raum_error *error)
+{
+    int result = s->stmt ? 0 : db_prepare(r->db, s, &db_grant_own, sql, error);
+    if (result < 0)
+        return result;
+    db_bind_int(s, 1, row->n);
+    db_bind_int(s, 2, number_of(row->table));
+    return db_run(s, error);
+}
+
+/* What is kept of a row by its number: another row may get the number. */
+static int erase_marks(struct raum *r, struct store *store, const struct row *row,
+                       struct raum_error *error)
+{
+    int result = dirty_clear(r, row, error);
+    if (result == 0)
+        result = erase_by_row(r, &store->parked_erase,
+                              "DELETE FROM parked WHERE n = ?1 AND tbl = ?2", row, error);
+    if (result == 0)
+        result = erase_by_row(r, &store->conflict_erase,
+                              "DELETE FROM conflicts WHERE n = ?1 AND tbl = ?2", row, error);
+    return result;
+}
+
 int row_erase(struct raum *r, const struct row *row, struct raum_error *error)
 {
     struct store *store = the_store(r);
     if (!store)
         return err_set(error, RAUM_ENOMEM, NULL);
     struct db_stmt *s = &store->tables[number_of(row->table)].erase;
-    int result = dirty_clear(r, row, error);
+    int result = erase_marks(r, store, row, error);
     if (result == 0 && !s->stmt) {
         struct buf sql;
         buf_init(&sql, 1024);
@@ -523,13 +549,6 @@ int dirty_clear(struct raum *r, const struct row *row, struct raum_error *error)
     struct store *store = the_store(r);
     if (!store)
         return err_set(error, RAUM_ENOMEM, NULL);
-    int result = 0;
-    if (!store->dirty_erase.stmt)
-        result = db_prepare(r->db, &store->dirty_erase, &db_grant_own,
-                            "DELETE FROM dirty WHERE n = ?1 AND tbl = ?2", error);
-    if (result < 0)
-        return result;
-    db_bind_int(&store->dirty_erase, 1, row->n);
-    db_bind_int(&store->dirty_erase, 2, number_of(row->table));
-    return db_run(&store->dirty_erase, error);
+    return erase_by_row(r, &store->dirty_erase, "DELETE FROM dirty WHERE n = ?1 AND tbl = ?2", row,
+                        error);
 }

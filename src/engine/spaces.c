@@ -215,21 +215,22 @@ static int erase_row(void *arg, struct row *row, struct raum_error *error)
     return row_erase(r, row, error);
 }
 
-static int forget_space(struct raum *r, uint32_t ref, struct raum_error *error)
+int spaces_forget(struct raum *r, uint32_t ref, struct raum_error *error)
 {
     int result = row_walk(r, ref, erase_row, r, error);
     if (result == 0)
         result = db_execf(r->db, error,
                           "DELETE FROM media WHERE space = %u; DELETE FROM keys WHERE space = %u;"
+                          "DELETE FROM coming WHERE space = %u;"
                           "DELETE FROM spaces WHERE ref = %u",
-                          ref, ref, ref);
+                          ref, ref, ref, ref);
     r->names_changed = true;
     return result < 0 ? result : intern_load(r, error);
 }
 
 /* Erased pages are overwritten; the log must go as well. Who still reads what was before keeps it:
  * said, not hidden. */
-static int empty_log(struct raum *r, struct raum_error *error)
+int spaces_empty_log(struct raum *r, struct raum_error *error)
 {
     int result = db_empty_log(r->db, error);
     if (result == RAUM_EBUSY)
@@ -257,9 +258,9 @@ int spaces_delete(struct raum *r, const char *slug_or_id, struct raum_error *err
         result = err_at(error, "spaces", RAUM_ENOT_CONFIGURED,
                         "this space is the server's: delete it while connected");
     if (result == 0)
-        result = forget_space(r, s->ref, error);
+        result = spaces_forget(r, s->ref, error);
     result = replica_end(r, result, error);
-    return result ? result : empty_log(r, error);
+    return result ? result : spaces_empty_log(r, error);
 }
 
 /* ---- ids that become real ---- */

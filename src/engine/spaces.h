@@ -27,6 +27,10 @@ bool spaces_slug_free(const struct raum *r, const char *slug);
  * refused. BUSY: it is erased, but another process still reads the state before, so that the log
  * could not be emptied. */
 int spaces_delete(struct raum *r, const char *slug_or_id, struct raum_error *error) BASE_CHECK;
+/* The rows of a space and all that refers to it, references to pictures included; inside a
+ * transaction. Then, outside of it, the log: BUSY, as above. */
+int spaces_forget(struct raum *r, uint32_t ref, struct raum_error *error) BASE_CHECK;
+int spaces_empty_log(struct raum *r, struct raum_error *error) BASE_CHECK;
 /* A sentinel or offline id becomes the real one: one row; if both ids have rows here, they are
  * merged by the ordinary rule, and handles follow. One transaction; again: no effect (G-U4).
  * NOT_ALLOWED: it is real already, a personal space would become a shared one or the other way

@@ -32,7 +32,8 @@ int store_merge_dry(struct raum *r, struct row *incoming, struct arena *a, int *
                     struct raum_error *error) BASE_CHECK;
 /* Merges a row with stamps into its partition: inserts, or takes each field that wins
  * (sync/merge.h). The row's texts are plain or sealed for this partition. Marks what changed as
- * dirty if `push`. *changed: fields taken; of a new row row_count(). */
+ * dirty if `push`; without it is news of the server, and what it writes over is noted
+ * (engine/conflicts.h). *changed: fields taken; of a new row row_count(). */
 int store_merge(struct raum *r, struct row *incoming, bool push, struct arena *a, int *changed,
                 struct raum_error *error) BASE_CHECK;
 

@@ -1,6 +1,7 @@
 /* Rows with stamps of their own, merged field by field (sync/merge.h): imports, archives, adoption,
  * and later what the server sends. */
 #include "base/plant.h"
+#include "engine/conflicts.h"
 #include "engine/ddl.h"
 #include "engine/fields.h"
 #include "engine/intern.h"
@@ -15,6 +16,7 @@ struct merge {
     uint32_t mask;
     uint64_t tags;
     int changed;
+    bool notices; /* from the server: what it writes over is noted (G-S15) */
 };
 
 static enum merge_choice choose(const struct raum *r, bool fixed, const struct stamp *theirs,
@@ -23,6 +25,59 @@ static enum merge_choice choose(const struct raum *r, bool fixed, const struct s
     struct merge_side a = {theirs->at, intern_device(r, theirs->actor)};
     struct merge_side b = {mine->at, intern_device(r, mine->actor)};
     return merge_choose(fixed, &a, &b);
+}
+
+/* As the server would compare it: the JSON that crosses. */
+static int put(struct merge *m, const struct row *row, const struct schema_field *f,
+               const struct value *v, struct buf *out, struct raum_error *error)
+{
+    struct json_writer w;
+    struct value value = *v;
+    int result = value_seal(m->r, row, f, &value, m->arena, error);
+    buf_init(out, SCHEMA_EXTRA_MAX);
+    json_begin(&w, out);
+    if (result == 0)
+        result = value_put_wire(m->r, row, f, &value, &w, error);
+    return result ? result : buf_error(out, error);
+}
+
+/* One sealed, the other not yet: the same text under another key is the same write. */
+static int same_text(struct merge *m, const struct schema_field *f, const struct value *theirs,
+                     const struct value *mine, bool *out, struct raum_error *error)
+{
+    struct value a = {0}, b = {0};
+    *out = false;
+    if ((theirs->kind == VALUE_SEALED) == (mine->kind == VALUE_SEALED))
+        return 0;
+    int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
+    if (result == 0)
+        result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
+    if (result == RAUM_EKEY_MISSING) /* its key is yet to come: then as the server, which has none */
+        return 0;
+    *out = result == 0 && a.kind == VALUE_TEXT && b.kind == VALUE_TEXT &&
+           merge_compare_values(a.text, a.len, b.text, b.len) == 0;
+    return result;
+}
+
+/* Only asked when stamps are equal: true if theirs is the greater of two different values. Sealed
+ * ones are compared as they are, for the server cannot open them. */
+static int greater(struct merge *m, const struct schema_field *f, const struct value *theirs,
+                   const struct value *mine, bool *out, struct raum_error *error)
+{
+    struct buf a, b;
+    bool same;
+    *out = false;
+    int result = same_text(m, f, theirs, mine, &same, error);
+    if (result || same)
+        return result;
+    result = put(m, m->theirs, f, theirs, &a, error);
+    if (result == 0) {
+        result = put(m, m->mine, f, mine, &b, error);
+        *out = result == 0 && merge_compare_values(buf_text(&a), a.len, buf_text(&b), b.len) > 0;
+        buf_release(&b);
+    }
+    buf_release(&a);
+    return result;
 }
 
 /* Accounts by id: their numbers differ from file to file. */
@@ -42,20 +97,22 @@ static const void *bytes_of(const struct raum *r, const struct schema_field *f,
     return &v->i;
 }
 
-/* Only asked when stamps are equal: true if theirs is the greater of two different values. */
-static int greater(struct merge *m, const struct schema_field *f, const struct value *theirs,
-                   const struct value *mine, bool *out, struct raum_error *error)
+/* Before it is written over. Equal content is no conflict. */
+static int note_conflict(struct merge *m, int position, const struct stamp *mine,
+                         const struct stamp *theirs, struct raum_error *error)
 {
+    const struct schema_field *f = row_field(m->mine->table, position);
     struct value a = {0}, b = {0};
     size_t a_len, b_len;
-    int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
+    int result = value_open(m->r, m->theirs, f, &m->theirs->values[position], m->arena, &a, error);
     if (result == 0)
-        result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
-    if (result)
-        return result;
+        result = value_open(m->r, m->mine, f, &m->mine->values[position], m->arena, &b, error);
+    if (result < 0) /* what cannot be read here cannot be shown */
+        return result == RAUM_EKEY_MISSING ? 0 : result;
     const void *a_bytes = bytes_of(m->r, f, &a, &a_len), *b_bytes = bytes_of(m->r, f, &b, &b_len);
-    *out = merge_compare_values(a_bytes, a_len, b_bytes, b_len) > 0;
-    return 0;
+    if (a.kind == b.kind && merge_compare_values(a_bytes, a_len, b_bytes, b_len) == 0)
+        return 0;
+    return conflicts_note(m->r, m->mine, f, mine, theirs, error);
 }
 
 static int merge_position(struct merge *m, int position, struct raum_error *error)
@@ -73,11 +130,14 @@ static int merge_position(struct merge *m, int position, struct raum_error *erro
     }
     if (!take)
         return 0;
+    int result = m->notices ? note_conflict(m, position, &mine, &theirs, error) : 0;
+    if (result < 0)
+        return result;
     m->mine->values[position] = m->theirs->values[position];
     m->mask |= 1u << position;
     m->tags |= UINT64_C(1) << f->tag;
     m->changed++;
-    int result = stamps_set(&m->mine->stamps, f->tag, NULL, 0, theirs, m->arena);
+    result = stamps_set(&m->mine->stamps, f->tag, NULL, 0, theirs, m->arena);
     return result < 0 ? err_set(error, result, NULL) : 0;
 }
 
@@ -224,7 +284,8 @@ int store_merge(struct raum *r, struct row *incoming, bool push, struct arena *a
         return insert_whole(r, incoming, push, a, changed, error);
     if (result < 0)
         return result;
-    struct merge m = {.r = r, .mine = &mine, .theirs = incoming, .arena = a};
+    struct merge m = {
+        .r = r, .mine = &mine, .theirs = incoming, .arena = a, .notices = !push};
     result = decide(&m, error);
     incoming->n = mine.n;
     if (result < 0 || m.changed == 0)

@@ -1,5 +1,6 @@
 #include "engine/transfer.h"
 
+#include "base/plant.h"
 #include "engine/intern.h"
 #include "engine/row.h"
 #include "engine/store.h"
@@ -79,7 +80,7 @@ static int move_row(void *arg, struct row *row, struct raum_error *error)
     for (uint32_t i = 0; i < copy.stamps.count && result == 0; i++)
         result = map_stamp(t, &copy.stamps.entries[i].stamp, error);
     if (result == 0)
-        result = store_merge(t->to, &copy, true, &t->arena, &changed, error);
+        result = store_merge(t->to, &copy, !PLANT(ADOPT_PUSH), &t->arena, &changed, error);
     t->rows += changed > 0;
     arena_reset(&t->arena);
     return result;

@@ -270,13 +270,17 @@ static int run_once(struct client *c, const struct client_request *q, const char
     return 0;
 }
 
+static bool is_address(const char *url)
+{
+    return url && (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0);
+}
+
 int client_run(struct client *c, const struct client_request *q, struct client_answer *answer,
                struct raum_error *error)
 {
     *answer = (struct client_answer){0};
     buf_init(&answer->body, q->max ? q->max : ANSWER_MAX);
-    if (!q->url ||
-        (strncasecmp(q->url, "http://", 7) != 0 && strncasecmp(q->url, "https://", 8) != 0))
+    if (!is_address(q->url))
         return err_set(error, RAUM_EUSAGE, "not an http or https address");
     char *url = NULL;
     int result = 0;
@@ -316,4 +320,142 @@ void client_answer_release(struct client_answer *a)
     drop_headers(a);
     buf_release(&a->body);
     a->status = 0;
+}
+
+/* ---- answers that do not end ---- */
+
+struct client_stream {
+    struct client *client;
+    CURLM *multi;
+    struct curl_slist *headers;
+    struct client_answer answer; /* its body: what waits to be read */
+    struct transfer transfer;
+    bool added, paused, ended;
+    CURLcode code;
+};
+
+static size_t on_piece(char *data, size_t size, size_t count, void *arg)
+{
+    struct client_stream *s = arg;
+    size_t len = size * count;
+    if (s->answer.body.len && s->answer.body.len + len > CLIENT_STREAM_HELD) {
+        s->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    buf_add(&s->answer.body, data, len);
+    s->transfer.no_memory = s->answer.body.error == RAUM_ENOMEM;
+    return s->answer.body.error ? 0 : len;
+}
+
+static int begin_stream(struct client_stream *s, const struct client_request *q,
+                        struct raum_error *error)
+{
+    bool ok = true;
+    CURL *curl = s->client->curl;
+    set_up(s->client, q, &s->transfer, 0);
+    curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT_MS, 10000L);
+    curl_easy_setopt(curl, CURLOPT_MAXFILESIZE_LARGE, (curl_off_t)0);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, (long)CLIENT_STREAM_QUIET_S);
+    curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_piece);
+    curl_easy_setopt(curl, CURLOPT_WRITEDATA, s);
+    s->headers = make_headers(q, &ok);
+    if (!ok)
+        return err_set(error, RAUM_EUSAGE, "a header that cannot be sent");
+    curl_easy_setopt(curl, CURLOPT_HTTPHEADER, s->headers);
+    if (curl_easy_setopt(curl, CURLOPT_URL, q->url) != CURLE_OK ||
+        curl_multi_add_handle(s->multi, curl) != CURLM_OK)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    s->added = true;
+    return 0;
+}
+
+int client_stream_open(struct client_stream **out, const struct client_request *q,
+                       struct raum_error *error)
+{
+    *out = NULL;
+    if (!is_address(q->url))
+        return err_set(error, RAUM_EUSAGE, "not an http or https address");
+    struct client_stream *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    buf_init(&s->answer.body, CLIENT_STREAM_HELD + CURL_MAX_WRITE_SIZE);
+    s->transfer.answer = &s->answer;
+    int result = client_new(&s->client, error);
+    s->multi = result == 0 ? curl_multi_init() : NULL;
+    if (result == 0 && !s->multi)
+        result = err_set(error, RAUM_ENOMEM, NULL);
+    if (result == 0)
+        result = begin_stream(s, q, error);
+    if (result < 0) {
+        client_stream_free(s);
+        return result;
+    }
+    *out = s;
+    return 0;
+}
+
+void client_stream_free(struct client_stream *s)
+{
+    if (!s)
+        return;
+    if (s->added)
+        curl_multi_remove_handle(s->multi, s->client->curl);
+    client_free(s->client);
+    curl_multi_cleanup(s->multi);
+    curl_slist_free_all(s->headers);
+    client_answer_release(&s->answer);
+    free(s);
+}
+
+static void note_end(struct client_stream *s)
+{
+    int left;
+    for (CURLMsg *m; (m = curl_multi_info_read(s->multi, &left));)
+        if (m->msg == CURLMSG_DONE) {
+            s->ended = true;
+            s->code = m->data.result;
+        }
+}
+
+static void take_piece(struct client_stream *s, struct buf *into)
+{
+    buf_add(into, s->answer.body.data, s->answer.body.len);
+    buf_reset(&s->answer.body);
+    if (s->paused) {
+        s->paused = false;
+        curl_easy_pause(s->client->curl, CURLPAUSE_CONT);
+    }
+}
+
+int client_stream_read(struct client_stream *s, int timeout_ms, struct buf *into,
+                       struct raum_error *error)
+{
+    int running = 0;
+    for (int turn = 0; turn < 2 && !s->ended && s->answer.body.len == 0; turn++) {
+        if (turn && curl_multi_poll(s->multi, NULL, 0, timeout_ms, NULL) != CURLM_OK)
+            return err_set(error, RAUM_ENOMEM, NULL);
+        if (curl_multi_perform(s->multi, &running) != CURLM_OK)
+            return err_set(error, RAUM_ENOMEM, NULL);
+        note_end(s);
+    }
+    if (s->answer.body.len) {
+        take_piece(s, into);
+        return buf_error(into, error);
+    }
+    if (!s->ended)
+        return 0;
+    return s->code == CURLE_OK ? RAUM_END : fail(s->client, &s->transfer, s->code, error);
+}
+
+int client_stream_status(const struct client_stream *s)
+{
+    long status = 0;
+    curl_easy_getinfo(s->client->curl, CURLINFO_RESPONSE_CODE, &status);
+    return (int)status;
+}
+
+const char *client_stream_header(const struct client_stream *s, const char *name)
+{
+    return client_header(&s->answer, name, 0);
 }

@@ -39,4 +39,25 @@ int client_run(struct client *c, const struct client_request *q, struct client_a
 const char *client_header(const struct client_answer *a, const char *name, int n);
 void client_answer_release(struct client_answer *a);
 
+/* ---- answers that do not end ---- */
+
+struct client_stream; /* one request whose answer is read as it comes; a connection of its own */
+
+#define CLIENT_STREAM_HELD ((size_t)1 << 20) /* bytes that wait to be read; then the server waits */
+#define CLIENT_STREAM_QUIET_S 90             /* nothing for so long: UNREACHABLE */
+
+/* Begins; nothing is sent before the first read. No redirects; timeout_ms and max do not count.
+ * `q` is not needed afterwards. USAGE, NOMEM. */
+int client_stream_open(struct client_stream **out, const struct client_request *q,
+                       struct raum_error *error) BASE_CHECK;
+void client_stream_free(struct client_stream *s); /* NULL is fine */
+/* Waits until something came, at most timeout_ms or until a signal, and appends it to `into`. 0,
+ * also when nothing came; RAUM_END: the server ended it, all is read; UNREACHABLE. */
+int client_stream_read(struct client_stream *s, int timeout_ms, struct buf *into,
+                       struct raum_error *error) BASE_CHECK;
+/* 0 before the answer's head is there. */
+int client_stream_status(const struct client_stream *s);
+/* As client_header. */
+const char *client_stream_header(const struct client_stream *s, const char *name);
+
 #endif

@@ -21,6 +21,7 @@
 
 struct http_server;
 struct http_stream;
+struct http_file;
 
 struct http_header {
     const char *name, *value; /* the name as it was sent; compared regardless of case */
@@ -47,6 +48,7 @@ struct http_request {
     struct http_header *out;
     int out_count, out_cap;
     struct buf answer;
+    struct http_file *file; /* instead of `answer` */
     struct http_stream *stream;
     struct http_server *server;
     bool suspended;
@@ -73,6 +75,14 @@ int http_reply(struct http_request *q, int status, const char *type, const void 
 /* The same with a body that is taken over, not copied; `body` is empty afterwards, in any case. */
 int http_reply_buf(struct http_request *q, int status, const char *type,
                    struct buf *body) BASE_CHECK;
+/* The same with `len` bytes of an open file from `at` on, which are read as the other end takes
+ * them: a large answer is never whole in memory. Takes the descriptor in any case. */
+int http_reply_file(struct http_request *q, int status, const char *type, int fd, int64_t at,
+                    size_t len) BASE_CHECK;
+/* Reads up to len bytes of such an answer, for whoever called a handler without a server; the
+ * number of them, 0 at the end. */
+size_t http_file_read(struct http_file *file, void *out, size_t len);
+void http_file_free(struct http_file *file); /* NULL is fine */
 
 /* Called on a worker. `state` is what worker_start gave this worker. */
 typedef void http_handler(void *arg, void *state, struct http_request *q);
@@ -105,6 +115,9 @@ struct http_options {
      * Called on a loop. */
     bool (*slow)(void *arg, const struct http_request *head);
     int slow_workers, slow_max; /* 0: 3, and 64 of them waiting; more get 503 + Retry-After */
+    /* The same once more, for requests that wait for something else (a picture's decoder). */
+    bool (*heavy)(void *arg, const struct http_request *head);
+    int heavy_workers, heavy_max;
     http_handler *handle;
     void *arg;
     int (*worker_start)(void *arg, void **state, struct raum_error *error); /* may be NULL */
@@ -137,9 +150,24 @@ struct http_stream_hooks {
 int http_stream_begin(struct http_request *q, const char *type, const struct http_stream_hooks *h,
                       struct http_stream **out) BASE_CHECK;
 /* Queues bytes (copied). UNREACHABLE when it is closed, or is closed by this because its reader is
- * too slow. */
+ * too slow: more than options.stream_max would wait for it. A reader for whom nothing waits is sent
+ * one piece of any size. */
 int http_stream_send(struct http_stream *s, const void *data, size_t len) BASE_CHECK;
+/* The same bytes for many streams, counted and never changed: each stream refers to them. */
+struct http_shared;
+struct http_shared *http_shared_new(const void *data, size_t len); /* copied; NULL: no memory */
+void http_shared_unref(struct http_shared *b);                     /* NULL is fine */
+size_t http_shared_len(const struct http_shared *b);
+/* Queues them, and `len` bytes of this stream's own behind them (copied). As http_stream_send. */
+int http_stream_share(struct http_stream *s, struct http_shared *b, const void *data,
+                      size_t len) BASE_CHECK;
+/* Bytes that wait for the reader; what the socket took does not count. */
+size_t http_stream_unread(struct http_stream *s);
+/* Closes it when what was queued has left, or after a second: nothing more is taken. */
+void http_stream_finish(struct http_stream *s);
 void http_stream_close(struct http_stream *s); /* within a loop's turn; pending bytes are dropped */
+bool http_stream_closed(struct http_stream *s);
+struct http_stream *http_stream_ref(struct http_stream *s);
 void http_stream_unref(struct http_stream *s); /* NULL is fine */
 
 #endif

@@ -1,6 +1,9 @@
 #include "net/http_inside.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#define FINISH_MS 1000
 
 int http_stream_begin(struct http_request *q, const char *type, const struct http_stream_hooks *h,
                       struct http_stream **out)
@@ -19,10 +22,30 @@ int http_stream_begin(struct http_request *q, const char *type, const struct htt
     s->loop = j->loop;
     if (h)
         s->hooks = *h;
-    buf_init(&s->pending, SIZE_MAX / 4);
     pthread_mutex_init(&s->lock, NULL);
     q->stream = *out = s;
     return 0;
+}
+
+struct http_stream *http_stream_ref(struct http_stream *s)
+{
+    atomic_fetch_add(&s->refs, 1);
+    return s;
+}
+
+bool http_stream_closed(struct http_stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    bool closed = s->closed || s->finishing;
+    pthread_mutex_unlock(&s->lock);
+    return closed;
+}
+
+static void drop_pending(struct http_stream *s)
+{
+    if (s->pending)
+        evbuffer_free(s->pending);
+    s->pending = NULL;
 }
 
 void http_stream_unref(struct http_stream *s)
@@ -30,7 +53,7 @@ void http_stream_unref(struct http_stream *s)
     if (!s || atomic_fetch_sub(&s->refs, 1) > 1)
         return;
     pthread_mutex_destroy(&s->lock);
-    buf_release(&s->pending);
+    drop_pending(s);
     free(s);
 }
 
@@ -41,7 +64,7 @@ static void tell_loop(struct http_stream *s)
     if (s->dirty)
         return;
     s->dirty = true;
-    atomic_fetch_add(&s->refs, 1);
+    http_stream_ref(s);
     pthread_mutex_lock(&l->lock);
     s->next = l->dirty;
     l->dirty = s;
@@ -49,23 +72,99 @@ static void tell_loop(struct http_stream *s)
     loop_wake(l);
 }
 
-int http_stream_send(struct http_stream *s, const void *data, size_t len)
+/* ---- bytes of many */
+
+struct http_shared *http_shared_new(const void *data, size_t len)
 {
+    struct http_shared *b = malloc(sizeof *b + len);
+    if (!b)
+        return NULL;
+    b->refs = 1;
+    b->len = len;
+    memcpy(b->data, data, len);
+    return b;
+}
+
+void http_shared_unref(struct http_shared *b)
+{
+    if (b && atomic_fetch_sub(&b->refs, 1) == 1)
+        free(b);
+}
+
+size_t http_shared_len(const struct http_shared *b)
+{
+    return b->len;
+}
+
+static void unref_shared(const void *data, size_t len, void *arg)
+{
+    (void)data;
+    (void)len;
+    http_shared_unref(arg);
+}
+
+/* ---- queueing */
+
+static size_t unread(const struct http_stream *s)
+{
+    return (s->pending ? evbuffer_get_length(s->pending) : 0) +
+           atomic_load_explicit(&s->unsent, memory_order_relaxed);
+}
+
+static bool queue(struct http_stream *s, struct http_shared *b, const void *data, size_t len)
+{
+    if (!s->pending && !(s->pending = evbuffer_new()))
+        return false;
+    if (b) {
+        atomic_fetch_add(&b->refs, 1);
+        if (evbuffer_add_reference(s->pending, b->data, b->len, unref_shared, b) != 0) {
+            http_shared_unref(b);
+            return false;
+        }
+    }
+    return evbuffer_add(s->pending, data, len) == 0;
+}
+
+int http_stream_share(struct http_stream *s, struct http_shared *b, const void *data, size_t len)
+{
+    size_t more = len + (b ? b->len : 0);
     int result = 0;
     pthread_mutex_lock(&s->lock);
-    if (!s->closed) {
-        size_t unread = s->pending.len + atomic_load_explicit(&s->unsent, memory_order_relaxed);
-        if (unread + len <= s->loop->server->o.stream_max)
-            buf_add(&s->pending, data, len);
-        else
-            s->closed = true; /* the reader is too slow */
-        s->closed = s->closed || s->pending.error;
+    if (!s->closed && !s->finishing) {
+        size_t waiting = unread(s);
+        /* The reader is too slow, or there is no memory. */
+        if ((waiting > 0 && waiting + more > s->loop->server->o.stream_max) ||
+            !queue(s, b, data, len))
+            s->closed = true;
         tell_loop(s);
     }
-    if (s->closed)
+    if (s->closed || s->finishing)
         result = RAUM_EUNREACHABLE;
     pthread_mutex_unlock(&s->lock);
     return result;
+}
+
+int http_stream_send(struct http_stream *s, const void *data, size_t len)
+{
+    return http_stream_share(s, NULL, data, len);
+}
+
+size_t http_stream_unread(struct http_stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    size_t bytes = unread(s);
+    pthread_mutex_unlock(&s->lock);
+    return bytes;
+}
+
+void http_stream_finish(struct http_stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    if (!s->closed && !s->finishing) {
+        s->finishing = true;
+        tell_loop(s);
+    }
+    pthread_mutex_unlock(&s->lock);
 }
 
 void http_stream_close(struct http_stream *s)
@@ -78,51 +177,58 @@ void http_stream_close(struct http_stream *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void free_data(const void *data, size_t len, void *arg)
-{
-    (void)len;
-    (void)arg;
-    free((void *)(uintptr_t)data);
-}
+/* ---- on the loop */
 
-/* On the loop: what was queued since the last time. */
-void stream_flush(struct http_stream *s)
+/* What the socket did not take at once, libevent sends. */
+void stream_sent(struct http_stream *s, size_t left)
 {
-    char *data = NULL;
-    size_t len = 0;
+    atomic_store_explicit(&s->unsent, left, memory_order_relaxed);
+    if (left > 0 || !s->finishing)
+        return;
     pthread_mutex_lock(&s->lock);
-    s->dirty = false;
-    bool closed = s->closed, started = s->started;
-    if (!closed && started && s->pending.len > 0) {
-        data = buf_detach(&s->pending, &len);
-        if (data) /* until the output says better */
-            atomic_fetch_add_explicit(&s->unsent, len, memory_order_relaxed);
+    if (!s->pending && !s->closed) {
+        s->closed = true;
+        tell_loop(s);
     }
     pthread_mutex_unlock(&s->lock);
-    if (!s->conn) {
-        free(data);
-        return;
+}
+
+static void send_chunk(struct http_stream *s, struct evbuffer *chunk)
+{
+    evhttp_send_reply_chunk(s->req, chunk);
+    if (conn_write(s->conn))
+        bufferevent_disable(s->conn->bev, EV_WRITE); /* until the next chunk */
+    conn_count(s->conn);
+}
+
+/* What was queued since the last time. */
+void stream_flush(struct http_stream *s)
+{
+    struct evbuffer *chunk = NULL;
+    pthread_mutex_lock(&s->lock);
+    s->dirty = false;
+    bool closed = s->closed, finishing = s->finishing && s->started;
+    if (!closed && s->started && s->pending) {
+        chunk = s->pending;
+        s->pending = NULL;
+        /* until the output says better */
+        atomic_fetch_add_explicit(&s->unsent, evbuffer_get_length(chunk), memory_order_relaxed);
     }
-    if (closed) {
+    pthread_mutex_unlock(&s->lock);
+    if (s->conn && closed) {
         conn_close(s->conn);
-        return;
+    } else if (s->conn && s->started) {
+        if (chunk)
+            send_chunk(s, chunk);
+        if (finishing && s->conn->state == CONN_STREAM)
+            conn_move(s->conn, CONN_LINGER, s->loop->now + FINISH_MS);
+        stream_sent(s, evbuffer_get_length(bufferevent_get_output(s->conn->bev)));
     }
-    struct evbuffer *chunk = data ? evbuffer_new() : NULL;
-    if (chunk && evbuffer_add_reference(chunk, data, len, free_data, NULL) == 0) {
-        evhttp_send_reply_chunk(s->req, chunk);
-        data = NULL;
-        if (conn_write(s->conn))
-            bufferevent_disable(s->conn->bev, EV_WRITE); /* until the next chunk */
-        atomic_store_explicit(&s->unsent, evbuffer_get_length(bufferevent_get_output(s->conn->bev)),
-                              memory_order_relaxed);
-        conn_count(s->conn);
-    }
-    free(data);
     if (chunk)
         evbuffer_free(chunk);
 }
 
-/* On the loop: the handler has returned, the head of the answer goes out. */
+/* The handler has returned, the head of the answer goes out. */
 void stream_start(struct http_stream *s, struct job *j)
 {
     struct conn *c = j->conn;
@@ -140,7 +246,7 @@ void stream_start(struct http_stream *s, struct job *j)
     stream_flush(s);
 }
 
-/* On the loop: the connection has gone, or went before the stream began. */
+/* The connection has gone, or went before the stream began. */
 void stream_gone(struct http_stream *s)
 {
     if (s->conn) {
@@ -153,7 +259,7 @@ void stream_gone(struct http_stream *s)
     s->req = NULL;
     pthread_mutex_lock(&s->lock);
     s->closed = true;
-    buf_release(&s->pending);
+    drop_pending(s);
     pthread_mutex_unlock(&s->lock);
     if (s->hooks.closed)
         s->hooks.closed(s->hooks.arg);

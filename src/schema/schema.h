@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCHEMA_VERSION 45
+#define SCHEMA_VERSION 46
 #define SCHEMA_FIELDS_MAX 32    /* fields a table, base fields included; also bits of a mask */
 #define SCHEMA_TEXT_MAX 100000  /* bytes of a text field */
 #define SCHEMA_LIST_MAX 1000    /* items of a list field */

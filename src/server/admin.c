@@ -1,5 +1,6 @@
 #include "server/admin.h"
 
+#include "server/notice.h"
 #include "server/spaces/space.h"
 
 #include <string.h>
@@ -126,6 +127,10 @@ int admin_set_disabled(struct sql *c, const char *account, bool disabled, struct
     /* A link that was on its way would open the door again. */
     if (rc == 0 && disabled)
         rc = sql_run(c, error, "DELETE FROM verifications WHERE value = ?1", "s", id);
+    if (rc == 0 && disabled)
+        rc = notice_ended(c, id, error);
+    if (rc == 0 && disabled)
+        rc = notice_outside(c, error);
     rc = sql_end(c, rc, error);
     arena_release(&a);
     return rc;
@@ -191,10 +196,20 @@ int admin_sessions(struct sql *c, struct arena *a, const char *account, int64_t 
 
 int admin_end_session(struct sql *c, const char *session, struct raum_error *error)
 {
-    int rc = sql_run(c, error, "DELETE FROM sessions WHERE id = ?1", "s", session);
-    if (rc == 0 && sql_changed(c) == 0)
+    struct sql_rows *rows = NULL;
+    int rc = sql_begin(c, error);
+    if (rc)
+        return rc;
+    rc = sql_one(c, &rows, error, "DELETE FROM sessions WHERE id = ?1 RETURNING account", "s",
+                 session);
+    if (rc == RAUM_END)
         rc = err_set(error, RAUM_ENOT_FOUND, "no such session: %s", session);
-    return rc;
+    if (rc == 0)
+        rc = notice_ended(c, sql_text(rows, "account"), error);
+    if (rc == 0)
+        rc = notice_outside(c, error);
+    sql_rows_free(rows);
+    return sql_end(c, rc, error);
 }
 
 /* ---- spaces */

@@ -6,6 +6,7 @@
 #include "server/auth/session.h"
 #include "server/auth/upstream.h"
 #include "server/call.h"
+#include "server/epoch.h"
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
@@ -16,6 +17,8 @@
 #include "server/spaces/spaces.h"
 #include "server/store/backup.h"
 #include "server/store/sql.h"
+#include "server/stream/hub.h"
+#include "server/stream/watch.h"
 #include "server/url.h"
 #include <malloc.h>
 #include <stdlib.h>
@@ -27,7 +30,7 @@
 
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
-    vault_routes, sync_routes, plain_routes,        page_routes,  NULL,
+    vault_routes, sync_routes, stream_routes,       plain_routes, page_routes, NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -86,6 +89,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = sql_open(&s->sql, s->database, s->env, error);
     if (rc == 0)
         rc = sql_migrate(s->sql, error);
+    if (rc == 0)
+        rc = server_check_epoch(s, error);
     if (rc == 0)
         rc = limiter_new(&s->limiter, s->env, error);
     if (rc == 0)
@@ -186,6 +191,22 @@ static int listen_on(struct server *s, struct raum_error *error)
     return http_start(&s->http, &http, error);
 }
 
+static int open_hub(struct server *s, struct raum_error *error)
+{
+    const struct server_options *o = &s->options;
+    struct hub_options hub = {.database = s->database,
+                              .env = s->env,
+                              .log = o->log,
+                              .heartbeat_ms = o->heartbeat_ms,
+                              .stuck_ms = o->stuck_ms,
+                              .streams_max = o->streams_max,
+                              .account_max = o->account_streams_max};
+    if (!hub.streams_max && o->tls_cert) /* of 4,000 connections */
+        hub.streams_max = 3000;
+    int rc = hub_new(&s->hub, &hub, error);
+    return rc == 0 && s->upstream ? watch_new(&s->watch, s, error) : rc;
+}
+
 /* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
  * pieces, one for each thread, for ever. */
 static void keep_memory_small(void)
@@ -203,7 +224,7 @@ int server_start(struct server **out, const struct server_options *options,
     if (rc)
         return rc;
     struct server *s = *out;
-    rc = s ? 0 : RAUM_EINTERNAL;
+    rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
     if (rc == 0 && !sql_is_postgres(s->sql))
         rc = relay_writer_new(&s->writer, s->database, s->env, error);
     if (rc == 0)
@@ -234,6 +255,8 @@ void server_stop(struct server *s)
     if (s->http)
         http_stop(s->http, GRACE_MS);
     relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
+    watch_free(s->watch);
+    hub_free(s->hub);
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
     pages_free(s->pages);

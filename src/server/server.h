@@ -2,7 +2,8 @@
  * neither engine nor modules (ARCHITECTURE §1): the server holds accounts, spaces and merged
  * records, it runs no replica.
  *
- * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock */
+ * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock
+ *                  mark (server/epoch.h) */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -14,6 +15,8 @@
 
 struct sql;
 struct http_server;
+struct hub;
+struct watch;
 struct limiter;
 struct server_counts;
 struct route;
@@ -38,6 +41,7 @@ struct server_options {
     const char *files;               /* folder of static files; NULL: none */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
+    int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */
     const struct raum_env *env;      /* NULL: native */
     struct net_log *log;
 };
@@ -52,6 +56,8 @@ struct server {
     struct sql *sql;                 /* of the main thread: migrations, sweeps */
     struct http_server *http;
     struct relay_writer *writer;     /* of pushes; NULL on PostgreSQL, and until it listens */
+    struct hub *hub;                 /* open streams; NULL: not listening */
+    struct watch *watch;             /* with --auth: of whom they are */
     struct limiter *limiter;
     struct mailer *mailer;
     struct pages *pages;
@@ -74,6 +80,9 @@ int server_port(const struct server *s);
 /* The same without listening: for admin commands and tests without sockets. */
 int server_open(struct server **out, const struct server_options *options,
                 struct raum_error *error) BASE_CHECK;
+/* Has the database gone back in time? Then it gets a new epoch, and the log says so. By the same.
+ */
+int server_check_epoch(struct server *s, struct raum_error *error) BASE_CHECK;
 /* Deletes what has run out. By the thread that started the server, now and then. */
 int server_sweep(struct server *s, struct raum_error *error) BASE_CHECK;
 void server_stop(struct server *s); /* graceful, at most ten seconds; NULL is fine */

@@ -176,6 +176,8 @@ static int take_change(struct taking *t, const struct wire_change *c,
                        struct incoming_report *report, struct raum_error *error)
 {
     int changed = 0;
+    if (c->error)
+        return broken(error);
     t->row = (struct row){.table = schema_table(c->table), .opaque = c->table, .id = c->id};
     t->row.space = partition_of(t->r, c, t->row.table);
     if (t->row.space == 0) {
@@ -185,7 +187,7 @@ static int take_change(struct taking *t, const struct wire_change *c,
     buf_reset(&t->extra);
     json_begin(&t->w, &t->extra);
     t->any_extra = false;
-    int result = c->error ? broken(error) : start(t, c, error);
+    int result = start(t, c, error);
     for (uint32_t i = 0; i < c->count && result == 0; i++)
         result = take_field(t, &c->fields[i], error);
     if (result == 0 && t->any_extra) {

@@ -42,23 +42,14 @@ static bool is_own(const struct raum *r, const struct stamp *s)
     return actor && actor->account == r->account_ref;
 }
 
-/* The value as it crosses: what is sealed stays so (G-K1). */
 static int put_value(struct taking *t, const struct row *row, const struct schema_field *f,
                      const struct value *v, struct merge_field *out, struct raum_error *error)
 {
-    struct buf text, sealed;
+    struct buf text;
     struct json_writer w;
-    int result = 0;
     buf_init(&text, SCHEMA_EXTRA_MAX);
-    buf_init(&sealed, SCHEMA_EXTRA_MAX);
     json_begin(&w, &text);
-    if (v->kind == VALUE_SEALED) {
-        result = seal_to_text(v->text, v->len, &sealed, error);
-        if (result == 0)
-            json_put_text(&w, buf_text(&sealed), sealed.len);
-    } else {
-        result = value_put_json(t->r, row, f, v, &w, error);
-    }
+    int result = value_put_wire(t->r, row, f, v, &w, error);
     if (result == 0)
         result = buf_error(&text, error);
     if (result == 0) {
@@ -69,7 +60,6 @@ static int put_value(struct taking *t, const struct row *row, const struct schem
         t->bytes += text.len + 160;
     }
     buf_release(&text);
-    buf_release(&sealed);
     return result;
 }
 
@@ -211,6 +201,19 @@ int outgoing_take(struct raum *r, struct arena *a, struct outgoing *out, struct 
         }
         result = take_row(&t, db_int(&s, 0), (int)db_int(&s, 1), (uint64_t)db_int(&s, 2), error);
     }
+    db_finish(&s);
+    return result == RAUM_END ? 0 : result;
+}
+
+int outgoing_waits(struct raum *r, bool *out, struct raum_error *error)
+{
+    struct db_stmt s = {0};
+    int result = replica_look(r, error);
+    if (result == 0)
+        result = db_prepare(r->db, &s, &db_grant_own, pending_sql, error);
+    if (result == 0)
+        result = db_step(&s, error);
+    *out = result == 0;
     db_finish(&s);
     return result == RAUM_END ? 0 : result;
 }
@@ -362,6 +365,8 @@ static int offer_row(void *arg, struct row *row, struct raum_error *error)
         if (is_own(r, &s))
             tags |= UINT64_C(1) << f->tag;
     }
+    /* Unknown fields that were made with the row have no stamp of their own. */
+    extra = row->extra.kind != VALUE_NULL && is_own(r, &row->stamps.row);
     for (uint32_t i = 0; i < row->stamps.count && !extra; i++)
         extra = row->stamps.entries[i].tag == 0 && is_own(r, &row->stamps.entries[i].stamp);
     return tags || extra ? dirty_mark(r, row, tags, extra, error) : 0;

@@ -11,7 +11,9 @@
 #include "engine/replica.h"
 #include "sync/wire.h"
 
+#ifndef OUTGOING_CHANGES_MAX /* the simulation has smaller requests */
 #define OUTGOING_CHANGES_MAX 400
+#endif
 #define OUTGOING_BYTES_MAX ((size_t)700 << 10)
 
 struct outgoing {
@@ -25,6 +27,8 @@ struct outgoing {
  * picture comes before the slot that holds it. Reads only. */
 int outgoing_take(struct raum *r, struct arena *a, struct outgoing *out,
                   struct raum_error *error) BASE_CHECK;
+/* Is there anything that outgoing_take would give? */
+int outgoing_waits(struct raum *r, bool *out, struct raum_error *error) BASE_CHECK;
 /* Taken, or lost to something newer: no longer dirty, unless it was edited again meanwhile. */
 int outgoing_done(struct raum *r, const struct outgoing *o, uint32_t index,
                   struct raum_error *error) BASE_CHECK;

@@ -1,7 +1,10 @@
 #include "sync/session.h"
 
 #include "base/plant.h"
+#include "engine/intern.h"
 #include "engine/replica.h"
+#include "engine/spaces.h"
+#include "schema/rights.h"
 #include "sync/incoming.h"
 #include "sync/outgoing.h"
 #include <stdio.h>
@@ -23,6 +26,13 @@ struct session {
     struct arena arena; /* of one request: what was sent stays until its answer */
     struct outgoing out;
     struct buf body;
+    uint32_t part;     /* the space that the request is narrowed to; 0: all */
+    bool own_cursor;   /* which has a cursor of its own */
+    const char *since; /* as sent */
+    bool behind;       /* events were passed over: only an answer makes it good */
+    bool ask_spaces;
+    leave_tell *tell;
+    void *tell_arg;
     struct session_counts counts;
     char trouble[RAUM_ERROR_TEXT_MAX];
 };
@@ -71,21 +81,154 @@ const char *session_trouble(const struct session *s)
     return s->trouble[0] ? s->trouble : NULL;
 }
 
+void session_on_left(struct session *s, leave_tell *tell, void *arg)
+{
+    s->tell = tell;
+    s->tell_arg = arg;
+}
+
+bool session_ask_spaces(struct session *s)
+{
+    bool ask = s->ask_spaces;
+    s->ask_spaces = false;
+    return ask;
+}
+
+int session_since(struct session *s, struct arena *a, char **out, struct raum_error *error)
+{
+    return replica_meta_get(s->r, CURSOR_KEY, a, out, error);
+}
+
+static bool same_cursor(const char *a, const char *b)
+{
+    return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+/* ---- what is to come ---- */
+
+/* From the start: everything of every space that the server knows. */
+static int all_will_come(struct session *s, struct raum_error *error)
+{
+    int result = replica_begin(s->r, error);
+    if (result < 0)
+        return result;
+    result = db_exec(s->r->db,
+                     "INSERT OR IGNORE INTO coming (space) SELECT ref FROM spaces WHERE role > 0 "
+                     "AND offline = 0 AND type >= 0",
+                     error);
+    return replica_end(s->r, result, error);
+}
+
+/* The space that is active first; then those that have a cursor of their own; then all. */
+static int choose_part(struct session *s, struct raum_error *error)
+{
+    struct db_stmt q;
+    const struct space *active = spaces_active(s->r);
+    s->part = 0;
+    s->own_cursor = false;
+    int result = db_prepare(s->r->db, &q, &db_grant_own,
+                            "SELECT c.space, c.since FROM coming c JOIN spaces s ON s.ref = c.space "
+                            "WHERE s.role > 0 AND s.offline = 0 AND (c.space = ?1 OR c.since IS NOT "
+                            "NULL) ORDER BY c.space <> ?1, c.space LIMIT 1",
+                            error);
+    if (result == 0) {
+        db_bind_int(&q, 1, active ? active->ref : 0);
+        result = db_step(&q, error);
+    }
+    if (result == 0) {
+        s->part = (uint32_t)db_int(&q, 0);
+        s->own_cursor = !db_is_null(&q, 1);
+        if (s->own_cursor)
+            s->since = arena_str(&s->arena, db_text(&q, 1, NULL));
+        if (s->own_cursor && !s->since)
+            result = err_set(error, RAUM_ENOMEM, NULL);
+    }
+    db_finish(&q);
+    return result == RAUM_END ? 0 : result;
+}
+
+static int choose(struct session *s, struct raum_error *error)
+{
+    char *cursor;
+    int result = replica_meta_get(s->r, CURSOR_KEY, &s->arena, &cursor, error);
+    if (result == 0 && same_cursor(cursor, NULL))
+        result = all_will_come(s, error);
+    s->since = cursor;
+    return result ? result : choose_part(s, error);
+}
+
+/* Is the cursor still the one that was sent? Another process may have moved it, and what it brought
+ * must not come back by an answer that is older. */
+static int cursor_stands(struct session *s, bool *out, struct raum_error *error)
+{
+    struct db_stmt q;
+    char *cursor = NULL;
+    *out = false;
+    if (!s->own_cursor) {
+        int result = replica_meta_get(s->r, CURSOR_KEY, &s->arena, &cursor, error);
+        *out = same_cursor(cursor, s->since);
+        return result;
+    }
+    int result = db_prepare(s->r->db, &q, &db_grant_own,
+                            "SELECT since FROM coming WHERE space = ?1", error);
+    if (result == 0) {
+        db_bind_int(&q, 1, s->part);
+        result = db_step(&q, error);
+    }
+    if (result == 0)
+        *out = same_cursor(db_text(&q, 0, NULL), s->since);
+    db_finish(&q);
+    return result == RAUM_END ? 0 : result;
+}
+
+static int move_cursor(struct session *s, const char *until, struct raum_error *error)
+{
+    struct db_stmt q;
+    if (!s->own_cursor)
+        return replica_meta_set(s->r, CURSOR_KEY, until, error);
+    int result = db_prepare(s->r->db, &q, &db_grant_own,
+                            "UPDATE coming SET since = ?2 WHERE space = ?1", error);
+    if (result == 0) {
+        db_bind_int(&q, 1, s->part);
+        db_bind_str(&q, 2, until);
+        result = db_run(&q, error);
+    }
+    db_finish(&q);
+    return result;
+}
+
+/* Nothing is left behind the cursor: the space, or all of them, are whole. */
+static int is_whole(struct session *s, struct raum_error *error)
+{
+    if (s->part)
+        return db_execf(s->r->db, error, "DELETE FROM coming WHERE space = %u", s->part);
+    return db_exec(s->r->db, "DELETE FROM coming WHERE since IS NULL", error);
+}
+
+int session_coming(struct raum *r, uint32_t space, bool *out, struct raum_error *error)
+{
+    char sql[80];
+    int64_t count = 0;
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM coming WHERE space = %u", space);
+    int result = db_query_int(r->db, sql, &count, error);
+    *out = count > 0;
+    return result;
+}
+
 /* ---- asking ---- */
 
 static int write_request(struct session *s, struct raum_error *error)
 {
-    char *cursor;
     struct json_writer w;
     arena_reset(&s->arena);
     buf_reset(&s->body);
     int result = outgoing_take(s->r, &s->arena, &s->out, error);
     if (result == 0)
-        result = replica_meta_get(s->r, CURSOR_KEY, &s->arena, &cursor, error);
+        result = choose(s, error);
     if (result < 0)
         return result;
     struct wire_request q = {.client = s->r->device,
-                             .since = cursor,
+                             .since = s->since,
                              .schema = 1,
                              .changes = s->out.changes,
                              .count = s->out.count};
@@ -123,6 +266,7 @@ int session_next(struct session *s, int64_t now_ms, struct session_step *out,
         out->action = SESSION_SEND;
         out->body = buf_text(&s->body);
         out->len = s->body.len;
+        out->space = s->part && intern_space(s->r, s->part) ? intern_space(s->r, s->part)->id : NULL;
         break;
     }
     return 0;
@@ -147,10 +291,12 @@ static void wait_for(struct session *s, int64_t now_ms, int64_t asked_ms, const 
 
 static int heard_so_far(struct session *s, uint64_t *heard, struct raum_error *error)
 {
+    struct arena a; /* that of the request stays as it is: it may be on its way */
     char *text = NULL;
-    *heard = 0;
-    int result = replica_meta_get(s->r, HEARD_KEY, &s->arena, &text, error);
+    arena_init(&a, 65536);
+    int result = replica_meta_get(s->r, HEARD_KEY, &a, &text, error);
     *heard = result == 0 && text ? strtoull(text, NULL, 10) : 0;
+    arena_release(&a);
     return result;
 }
 
@@ -184,6 +330,7 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
         } else {
             result = outgoing_park(s->r, &s->out, of->index, of->code, error);
             s->counts.parked++;
+            s->ask_spaces |= of->code == RAUM_ENOT_ALLOWED; /* not a member any more? */
         }
     }
     if (result == 0 && server_time) { /* G-S9: but not below what was seen and written over */
@@ -215,9 +362,13 @@ static int take_retracts(struct session *s, struct json_value list, struct raum_
 static int look_at_epoch(struct session *s, const char *epoch, bool *again,
                          struct raum_error *error)
 {
-    char *known;
-    int result = replica_meta_get(s->r, EPOCH_KEY, &s->arena, &known, error);
-    if (result < 0 || !epoch || (known && strcmp(known, epoch) == 0))
+    struct arena a;
+    char *text = NULL;
+    arena_init(&a, 65536);
+    int result = replica_meta_get(s->r, EPOCH_KEY, &a, &text, error);
+    bool known = text != NULL, same = text && epoch && strcmp(text, epoch) == 0;
+    arena_release(&a);
+    if (result < 0 || !epoch || same)
         return result;
     result = replica_begin(s->r, error);
     if (result < 0)
@@ -233,27 +384,43 @@ static int look_at_epoch(struct session *s, const char *epoch, bool *again,
 
 /* Rows and cursor in one transaction. A row of a space that is not known here is not lost: the
  * cursor stays until the space is. */
-static int take_news(struct session *s, const struct wire_answer *answer,
-                     struct json_value retracts, struct raum_error *error)
+static int merge_answer(struct session *s, const struct wire_answer *answer,
+                        struct json_value retracts, struct incoming_report *report,
+                        struct raum_error *error)
 {
-    struct incoming_report report = {0};
-    int result = replica_begin(s->r, error);
-    if (result < 0)
-        return result;
-    result = incoming_apply(s->r, answer->changes, answer->change_count, &report, error);
+    int result = incoming_apply(s->r, answer->changes, answer->change_count, report, error);
     if (result == 0)
         result = take_retracts(s, retracts, error);
     if (result == 0)
-        result = note_heard(s, report.heard, error);
-    if (result == 0 && answer->until && report.unknown == 0)
-        result = replica_meta_set(s->r, CURSOR_KEY, answer->until, error);
+        result = note_heard(s, report->heard, error);
+    if (result < 0 || !answer->until || (report->unknown > 0 && !PLANT(SYNC_CURSOR)))
+        return result;
+    result = move_cursor(s, answer->until, error);
+    return result == 0 && !answer->more ? is_whole(s, error) : result;
+}
+
+static int take_news(struct session *s, const struct wire_answer *answer,
+                     struct json_value retracts, bool *again, struct raum_error *error)
+{
+    struct incoming_report report = {0};
+    bool stands = false;
+    int result = replica_begin(s->r, error);
+    if (result < 0)
+        return result;
+    result = cursor_stands(s, &stands, error);
+    if (result == 0 && stands)
+        result = merge_answer(s, answer, retracts, &report, error);
     result = replica_end(s->r, result, error);
-    if (result == 0) {
-        s->counts.received += answer->change_count;
-        s->counts.merged += report.merged;
-        s->counts.unknown += report.unknown;
-    }
-    return result;
+    if (result < 0)
+        return result;
+    s->counts.received += answer->change_count;
+    s->counts.merged += report.merged;
+    s->counts.unknown += report.unknown;
+    s->counts.behind = answer->behind;
+    *again |= !stands || (s->part && report.unknown == 0);
+    if (stands && report.unknown == 0 && !answer->more && !s->part)
+        s->behind = false;
+    return 0;
 }
 
 static int take_answer(struct session *s, int64_t now_ms, const void *body, size_t len,
@@ -273,7 +440,7 @@ static int take_answer(struct session *s, int64_t now_ms, const void *body, size
     }
     result = take_results(s, &answer, &again, error);
     if (result == 0)
-        result = take_news(s, &answer, json_get(json_root(&doc), "retracts"), error);
+        result = take_news(s, &answer, json_get(json_root(&doc), "retracts"), &again, error);
     if (result == 0)
         result = look_at_epoch(s, answer.epoch, &again, error);
     json_release(&doc);
@@ -297,6 +464,11 @@ int session_answer(struct session *s, int64_t now_ms, int status, int64_t retry_
     s->counts.unknown = 0;
     if (status == 200)
         return take_answer(s, now_ms, body, len, error);
+    if (status == 404 && s->part) { /* the space is not there for this account: since when? */
+        s->counts.unknown = 1;
+        s->state = IDLE;
+        return 0;
+    }
     if (status == 401 || status == 403) {
         s->state = STOPPED;
         snprintf(s->trouble, sizeof s->trouble, "the server does not know this session any more");
@@ -310,4 +482,106 @@ int session_answer(struct session *s, int64_t now_ms, int status, int64_t retry_
         snprintf(why, sizeof why, "the server answered %d", status);
     wait_for(s, now_ms, retry_ms, why);
     return 0;
+}
+
+/* ---- the stream ---- */
+
+static int take_changes(struct session *s, const struct json_doc *doc, struct arena *a,
+                        struct raum_error *error)
+{
+    struct wire_answer event;
+    struct incoming_report report = {0};
+    int result = wire_read_event(doc, a, &event, NULL);
+    if (result < 0)
+        return result == RAUM_ENOMEM ? err_set(error, result, NULL) : RAUM_END;
+    result = replica_begin(s->r, error);
+    if (result < 0)
+        return result;
+    result = incoming_apply(s->r, event.changes, event.change_count, &report, error);
+    if (result == 0)
+        result = note_heard(s, report.heard, error);
+    s->behind |= report.unknown > 0;
+    s->ask_spaces |= report.unknown > 0;
+    if (result == 0 && event.until && (!s->behind || PLANT(SYNC_BEHIND)))
+        result = replica_meta_set(s->r, CURSOR_KEY, event.until, error);
+    result = replica_end(s->r, result, error);
+    if (result < 0)
+        return result;
+    s->counts.received += event.change_count;
+    s->counts.merged += report.merged;
+    return 0;
+}
+
+/* A request that is under way may bring the row once more, as it was before: it is asked again. */
+static int take_retract(struct session *s, struct json_value v, struct arena *a,
+                        struct raum_error *error)
+{
+    const char *space = json_str(json_get(v, "spaceId"), a),
+               *table = json_str(json_get(v, "table"), a), *id = json_str(json_get(v, "id"), a);
+    if (!space || !table || !id)
+        return RAUM_END;
+    s->again |= s->state == SENT;
+    s->counts.retracted++;
+    return PLANT(SYNC_WITHDRAW) ? 0 : incoming_retract(s->r, space, table, id, error);
+}
+
+/* G-S3 */
+static int take_left(struct session *s, struct json_value v, struct arena *a,
+                     struct raum_error *error)
+{
+    const char *id = json_str(json_get(v, "spaceId"), a);
+    if (!id)
+        return RAUM_END;
+    int result = replica_begin(s->r, error);
+    if (result < 0)
+        return result;
+    const struct space *space = intern_space_find(s->r, id);
+    bool ours = space && space->type > SPACE_PERSONAL && !space->offline && space->role != ROLE_NONE;
+    if (ours)
+        result = leave_mark(s->r, space->ref, false, error);
+    result = replica_end(s->r, result, error);
+    s->counts.left += ours;
+    return result == 0 && ours ? leave_finish(s->r, s->tell, s->tell_arg, error) : result;
+}
+
+/* Who is in which space may have changed while there was no stream. */
+static int take_ready(struct session *s, struct json_value v, struct arena *a,
+                      struct raum_error *error)
+{
+    bool again = false;
+    s->behind = false;
+    s->ask_spaces = true;
+    int result = look_at_epoch(s, json_str(json_get(v, "epoch"), a), &again, error);
+    if (result == 0 && again)
+        session_start(s);
+    return result;
+}
+
+int session_event(struct session *s, int64_t now_ms, const char *name, const void *data, size_t len,
+                  struct raum_error *error)
+{
+    struct json_doc doc;
+    struct arena a;
+    (void)now_ms;
+    if (len > ANSWER_MAX)
+        return RAUM_END;
+    json_init(&doc);
+    arena_init(&a, 256u << 20);
+    int result = json_parse(&doc, data, len, 0, NULL);
+    struct json_value root = json_root(&doc);
+    if (result < 0)
+        result = result == RAUM_ENOMEM ? err_set(error, result, NULL) : RAUM_END;
+    else if (strcmp(name, "changes") == 0)
+        result = take_changes(s, &doc, &a, error);
+    else if (strcmp(name, "retract") == 0)
+        result = take_retract(s, root, &a, error);
+    else if (strcmp(name, "space-left") == 0)
+        result = take_left(s, root, &a, error);
+    else if (strcmp(name, "ready") == 0)
+        result = take_ready(s, root, &a, error);
+    else if (strcmp(name, "space-joined") == 0)
+        s->ask_spaces = true;
+    json_release(&doc);
+    arena_release(&a);
+    return result;
 }

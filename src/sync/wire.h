@@ -6,7 +6,7 @@
  *                deletedAt?}
  *     fields    {name: {value, at, dev?, by?, agent?, origin?}…}
  *     answer    {serverChanges: [change…], results: [result…], conflicts: [], syncedUntil, hasMore,
- *                epoch?}
+ *                epoch?, behind?}
  *     result    {index, eventId?, status, code?, serverTime?}
  *
  * Both spellings of a write end in the same list of fields: `data` gives values without stamps
@@ -38,6 +38,7 @@ enum wire_op { WIRE_INSERT, WIRE_UPDATE, WIRE_DELETE, WIRE_OPS };
 struct wire_change {
     const char *event, *app, *table, *id, *space; /* event, app and space may be NULL */
     enum wire_op op;
+    const char *deleted; /* written beside the fields, for older clients; read it is a field */
     struct merge_field *fields;
     uint32_t count;
     int error; /* 0, or RAUM_EBAD_CHANGE…: why it cannot be taken */
@@ -68,6 +69,7 @@ struct wire_answer {
     const char *until;
     const char *epoch; /* of the server's database; NULL: not said */
     bool more;
+    int64_t behind; /* read only: about how many rows are still to come; 0: not said */
 };
 
 /* `doc` must be parsed with the text that stays alive as long as the result is used; values are
@@ -76,6 +78,9 @@ int wire_read_request(const struct json_doc *doc, struct arena *a, struct wire_r
                       struct raum_error *error) BASE_CHECK;
 int wire_read_answer(const struct json_doc *doc, struct arena *a, struct wire_answer *out,
                      struct raum_error *error) BASE_CHECK;
+/* The data of a `changes` event of the stream: {app, table, changes, syncedUntil, hasMore}. */
+int wire_read_event(const struct json_doc *doc, struct arena *a, struct wire_answer *out,
+                    struct raum_error *error) BASE_CHECK;
 /* One value with its members in a fixed order, so that equal content gives equal bytes. */
 void wire_put_request(struct json_writer *w, const struct wire_request *q);
 void wire_put_change(struct json_writer *w, const struct wire_change *c);

@@ -48,6 +48,20 @@ async function own(person, method, path, { bearer, body, type, json } = {}) {
     type: response.headers.get('content-type') };
 }
 
+/** A stream that a person keeps open: what has come, and whether it was closed. */
+async function stream(person) {
+  const response = await fetch(`${address}/api/v1/sync/stream`, {
+    headers: { cookie: person.jar.header() } });
+  const it = { status: response.status, text: '', closed: false };
+  (async () => {
+    try {
+      for await (const part of response.body) it.text += Buffer.from(part).toString();
+    } catch { /* as good as an end */ }
+    it.closed = true;
+  })();
+  return it;
+}
+
 const spaces = async (person, options) => (await own(person, 'GET', '/api/v1/spaces', options));
 const slugs = (answer) => (answer.json?.spaces ?? []).map((s) => s.slug);
 
@@ -100,7 +114,9 @@ async function memberships(anna, ben, annaThere, benThere) {
   const invite = async (role) => (await annaThere.org.inviteMember({ email: ben.email, role,
     organizationId: family.id })).data.id;
   check('not his yet', !slugs(await spaces(ben)).includes('fam'));
+  const open = await stream(ben);
   await benThere.org.acceptInvitation({ invitationId: await invite('member') });
+  await until('a membership made there is told', () => open.text.includes('event: space-joined'));
   await until('a membership made there is seen', async () => slugs(await spaces(ben)).includes('fam'));
   const { members } = (await annaThere.org.listMembers({
     query: { organizationId: family.id } })).data;
@@ -109,6 +125,8 @@ async function memberships(anna, ben, annaThere, benThere) {
   const role = async () => (await spaces(ben)).json.spaces.find((s) => s.slug === 'fam')?.role;
   await until('a role changed there is seen', async () => (await role()) === 'admin');
   await annaThere.org.removeMember({ memberIdOrEmail: his, organizationId: family.id });
+  await until('a membership ended there closes the stream', () =>
+    open.text.includes('event: space-left') && open.closed);
   await until('a membership ended there is refused', async () =>
     !slugs(await spaces(ben)).includes('fam'));
 
@@ -123,7 +141,11 @@ async function memberships(anna, ben, annaThere, benThere) {
 async function revocation(ben, benThere) {
   check('before', (await spaces(ben)).status === 200);
   const { data } = await ben.client.getSession();
+  const open = await stream(ben);
+  await sleep(6000);
+  check('a stream stays open', open.status === 200 && !open.closed);
   await benThere.client.revokeSession({ token: data.session.token });
+  await until('a session revoked there closes the stream', () => open.closed);
   await until('a session revoked there is refused', async () => (await spaces(ben)).status === 401);
   check('and stays refused', (await spaces(ben)).status === 401);
   await ben.signIn();

@@ -61,6 +61,23 @@ static void big(struct http_request *q, long len)
     free(data);
 }
 
+/* BYTES of a file, each saying where it is; "/file/short/BYTES" ends sooner than it says. */
+static void file(struct http_request *q, const char *text)
+{
+    bool cut = strncmp(text, "short/", 6) == 0;
+    size_t len = (size_t)strtol(text + (cut ? 6 : 0), NULL, 10);
+    FILE *f = tmpfile();
+    assert_non_null(f);
+    fputs("before", f);
+    for (size_t i = 0; i < (cut ? len / 2 : len); i++)
+        fputc('a' + (int)(i / 1000 % 26), f);
+    assert_int_equal(fflush(f), 0);
+    int fd = dup(fileno(f));
+    fclose(f);
+    int rc = http_reply_file(q, 200, "image/webp", fd, 6, len);
+    assert_true(rc == 0 || cut);
+}
+
 static void stream(struct http_request *q)
 {
     struct http_stream *s;
@@ -83,6 +100,8 @@ void kit_handle(void *arg, void *state, struct http_request *q)
         echo(q);
     } else if (strncmp(q->path, "/big/", 5) == 0) {
         big(q, strtol(q->path + 5, NULL, 10));
+    } else if (strncmp(q->path, "/file/", 6) == 0) {
+        file(q, q->path + 6);
     } else if (strcmp(q->path, "/stream") == 0) {
         stream(q);
     } else if (strcmp(q->path, "/none") != 0) {

@@ -231,6 +231,88 @@ static void test_storm(void **state)
     }
 }
 
+/* One piece for many: each reader gets it whole with its own words behind it, and it goes when the
+ * last one has it. */
+static void test_shared(void **state)
+{
+    enum { MANY = 8, LEN = 100000 };
+    struct http_stream *streams[MANY];
+    int fds[MANY];
+    char *data = malloc(LEN);
+    (void)state;
+    kit_streams_closed = 0;
+    memset(data, 'y', LEN);
+    for (int i = 0; i < MANY; i++)
+        fds[i] = open_stream(&streams[i], "1.1");
+    struct http_shared *b = http_shared_new(data, LEN);
+    assert_int_equal(http_shared_len(b), LEN);
+    for (int i = 0; i < MANY; i++) {
+        char own[20];
+        snprintf(own, sizeof own, "own-%d\n", i);
+        assert_int_equal(http_stream_share(streams[i], b, own, strlen(own)), 0);
+    }
+    http_shared_unref(b);
+    for (int i = 0; i < MANY; i++) {
+        char own[20];
+        size_t len;
+        snprintf(own, sizeof own, "own-%d\n\r\n", i);
+        char *text = kit_read(fds[i], 300, &len, NULL);
+        assert_true(len > LEN);
+        assert_string_equal(text + len - strlen(own), own);
+        free(text);
+        assert_int_equal(http_stream_unread(streams[i]), 0);
+        http_stream_close(streams[i]);
+        http_stream_unref(streams[i]);
+        close(fds[i]);
+    }
+    wait_closed(MANY);
+    free(data);
+}
+
+/* What was queued before the end arrives; a reader that does not read cannot hold it open. */
+static void test_finish(void **state)
+{
+    struct http_stream *s;
+    bool closed;
+    (void)state;
+    kit_streams_closed = 0;
+    int fd = open_stream(&s, "1.1");
+    assert_int_equal(http_stream_send(s, "data: last\n\n", 12), 0);
+    http_stream_finish(s);
+    http_stream_finish(s);
+    assert_int_equal(http_stream_send(s, "x", 1), RAUM_EUNREACHABLE);
+    char *text = kit_read(fd, 500, NULL, &closed);
+    assert_non_null(strstr(text, "data: last\n\n"));
+    assert_true(closed);
+    wait_closed(1);
+    http_stream_unref(s);
+    free(text);
+    close(fd);
+    fd = open_stream(&s, "1.1");
+    http_stream_finish(s); /* nothing to send */
+    free(kit_read(fd, 500, NULL, &closed));
+    assert_true(closed);
+    wait_closed(2);
+    http_stream_unref(s);
+    close(fd);
+    fd = open_stream(&s, "1.1");
+    char *much = calloc(1, 16u << 20);
+    assert_int_equal(http_stream_send(s, much, 16u << 20), 0); /* one piece of any size */
+    assert_int_equal(http_stream_send(s, "x", 1), RAUM_EUNREACHABLE);
+    http_stream_unref(s);
+    wait_closed(3);
+    close(fd);
+    fd = open_stream(&s, "1.1");
+    assert_int_equal(http_stream_send(s, much, 16u << 20), 0);
+    kit_sleep(100);
+    http_stream_finish(s);
+    assert_true(http_stream_unread(s) > 0);
+    wait_closed(4); /* after a second */
+    http_stream_unref(s);
+    close(fd);
+    free(much);
+}
+
 /* Streams that are open when the server stops are closed, and may be used afterwards. */
 static void test_stop_with_streams(void **state)
 {
@@ -259,6 +341,7 @@ int main(void)
         cmocka_unit_test(test_head_of_stream), cmocka_unit_test(test_reader_goes),
         cmocka_unit_test(test_slow_reader),    cmocka_unit_test(test_talking_reader),
         cmocka_unit_test(test_storm),          cmocka_unit_test(test_stop_with_streams),
+        cmocka_unit_test(test_shared),         cmocka_unit_test(test_finish),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -1,198 +1,9 @@
 /* Replicas that talk to the relay by their sessions, no socket between them: what is written on one
  * device is on the others, whatever is lost on the way (G-S3 … G-S10, G-S12, G-T9, G-T10). Time,
  * randomness and the network are the test's. */
-#include "engine/keyring.h"
-#include "engine/kit.h"
-#include "engine/seal.h"
-#include "server/relay/relay.h"
-#include "server/store/sql.h"
-#include "sync/session.h"
-
-#define DEVICES 4
-
-static char folder[128];
-static struct kit_world world, server_world;
-static struct sql *sql;
-static struct relay *relay;
-
-struct device {
-    struct raum *r;
-    struct raum_handle *personal, *family;
-    struct session *session;
-    const char *account;
-};
-static struct device devices[DEVICES];
-static int lose_answers, lose_requests; /* how many in a row */
-
-static void run(const char *text)
-{
-    OK(sql_run(sql, &error, text, ""));
-}
-
-static void make_server(void)
-{
-    char path[160];
-    snprintf(path, sizeof path, "%s/server.db", folder);
-    OK(sql_open(&sql, path, &server_world.env, &error));
-    OK(sql_migrate(sql, &error));
-    run("INSERT INTO accounts (id, name, email, email_verified, created, updated) VALUES ('anna', "
-        "'a', 'a', 1, 0, 0), ('bert', 'b', 'b', 1, 0, 0)");
-    run("INSERT INTO spaces (id, name, slug, type, created) VALUES ('pa', 'A', 'pa', 'personal', "
-        "1), ('pb', 'B', 'pb', 'personal', 1), ('fam', 'F', 'fam', 'family', 2)");
-    run("INSERT INTO members (id, space, account, role, created) VALUES ('1', 'pa', 'anna', "
-        "'owner', 1), ('2', 'pb', 'bert', 'owner', 1), ('3', 'fam', 'anna', 'owner', 1), ('4', "
-        "'fam', 'bert', 'member', 1)");
-    run("INSERT INTO personal_spaces (account, space) VALUES ('anna', 'pa'), ('bert', 'pb')");
-    OK(relay_new(&relay, sql, &server_world.env, &error));
-}
-
-/* Devices 0 and 1 are anna's, 2 is bert's, 3 is anna's third, which comes late. */
-static void make_device(int i)
-{
-    char path[160], sentinel[64];
-    struct device *d = &devices[i];
-    d->account = i == 2 ? "bert" : "anna";
-    snprintf(path, sizeof path, "%s/%d", folder, i);
-    d->r = kit_open(path, d->account, &world.env);
-    snprintf(sentinel, sizeof sentinel, SCHEMA_PERSONAL "%s", d->account);
-    OK(spaces_become(d->r, sentinel, i == 2 ? "pb" : "pa", &error));
-    kit_join(d->r, "fam", SPACE_FAMILY, i == 2 ? ROLE_MEMBER : ROLE_OWNER);
-    d->personal = kit_scope(d->r, i == 2 ? "pb" : "pa");
-    d->family = kit_scope(d->r, "fam");
-    OK(session_new(&d->session, d->r, &error));
-}
-
-/* The key of anna's personal space, as the vault would bring it to her other devices. */
-static void share_key(struct raum *from, struct raum *to)
-{
-    unsigned char id[KEYRING_ID_BYTES];
-    struct db_stmt s = {0};
-    struct keyring_key key;
-    OK(replica_begin(from, &error));
-    OK(seal_key(from, intern_space_find(from, "pa")->ref, id, &error));
-    OK(replica_commit(from, &error));
-    memcpy(key.id, id, sizeof id);
-    memcpy(key.secret, keyring_find(from->ring, id), sizeof key.secret);
-    OK(replica_begin(to, &error));
-    OK(keyring_put(to->ring, &key, 1, &error));
-    OK(db_prepare(to->db, &s, &db_grant_own,
-                  "INSERT INTO keys (key_id, space, made) VALUES (?1, ?2, '2026')", &error));
-    db_bind_blob(&s, 1, id, sizeof id);
-    db_bind_int(&s, 2, intern_space_find(to, "pa")->ref);
-    OK(db_run(&s, &error));
-    db_finish(&s);
-    OK(replica_commit(to, &error));
-}
-
-static int set_up(void **state)
-{
-    (void)state;
-    kit_folder(folder);
-    kit_world_init(&world, 5);
-    kit_world_init(&server_world, 6);
-    lose_answers = lose_requests = 0;
-    make_server();
-    for (int i = 0; i < 3; i++)
-        make_device(i);
-    share_key(devices[0].r, devices[1].r);
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    for (int i = 0; i < DEVICES; i++) {
-        session_free(devices[i].session);
-        raum_handle_free(devices[i].personal);
-        raum_handle_free(devices[i].family);
-        raum_close(devices[i].r);
-        devices[i] = (struct device){0};
-    }
-    relay_free(relay);
-    sql_close(sql);
-    kit_remove(folder);
-    return 0;
-}
-
-/* The server's side of one request. */
-static int serve(struct device *d, const struct session_step *step, struct buf *out)
-{
-    struct arena a;
-    struct json_doc doc;
-    struct relay_written *written;
-    struct raum_error e = {0};
-    uint32_t count;
-    struct relay_caller who = {.account = d->account};
-    arena_init(&a, 256u << 20);
-    json_init(&doc);
-    int result = json_parse(&doc, step->body, step->len, 0, &e);
-    if (result == 0)
-        result = relay_exchange(relay, &who, &doc, NULL, &a, out, &written, &count, &e);
-    json_release(&doc);
-    arena_release(&a);
-    return result == 0 ? 200 : 500;
-}
-
-/* Runs a session until it has nothing to do. */
-static void sync_device(struct device *d)
-{
-    struct session_step step;
-    session_start(d->session);
-    for (int round = 0; round < 200; round++) {
-        struct buf out;
-        OK(session_next(d->session, world.now_ms, &step, &error));
-        if (step.action == SESSION_IDLE)
-            return;
-        if (step.action == SESSION_WAIT) {
-            assert_in_range(step.until - world.now_ms, 1, 2 * SESSION_WAIT_MAX_MS);
-            int64_t by = step.until - world.now_ms;
-            world.now_ms += by;
-            server_world.now_ms += by;
-            continue;
-        }
-        assert_int_equal(step.action, SESSION_SEND);
-        buf_init(&out, 16u << 20);
-        if (lose_requests > 0) {
-            lose_requests--;
-            OK(session_answer(d->session, world.now_ms, 0, 0, NULL, 0, &error));
-        } else {
-            int status = serve(d, &step, &out);
-            assert_int_equal(status, 200);
-            if (lose_answers > 0 && lose_answers--)
-                OK(session_answer(d->session, world.now_ms, 0, 0, NULL, 0, &error));
-            else
-                OK(session_answer(d->session, world.now_ms, status, 0, buf_text(&out), out.len,
-                                  &error));
-        }
-        buf_release(&out);
-    }
-    fail_msg("a session never comes to rest: %s", session_trouble(d->session));
-}
-
-static char *content(struct device *d, const char *space)
-{
-    struct buf out;
-    buf_init(&out, 1 << 24);
-    kit_dump(d->r, intern_space_find(d->r, space)->ref, &out);
-    return buf_detach(&out, NULL);
-}
-
-static void same(int a, int b, const char *space)
-{
-    char *x = content(&devices[a], space), *y = content(&devices[b], space);
-    if (strcmp(x, y) != 0)
-        fail_msg("devices %d and %d differ in %s:\n%.600s\n---\n%.600s", a, b, space, x, y);
-    free(x);
-    free(y);
-}
-
-static void everybody(int rounds)
-{
-    for (int round = 0; round < rounds; round++)
-        for (int i = 0; i < DEVICES; i++)
-            if (devices[i].r)
-                sync_device(&devices[i]);
-}
+#include "server/devices.h"
+#include "sync/incoming.h"
+#include "sync/outgoing.h"
 
 static void test_two_devices_and_a_member_G_S4_G_S8(void **state)
 {
@@ -333,11 +144,90 @@ static void test_refused_is_parked_G_S6(void **state)
     free(theirs);
 }
 
+/* A row as a replayed import has it: every field from one device, at one time. */
+static void import(struct device *d, const char *space, const char *id, const char *field,
+                   const char *value)
+{
+    static const char *const fields[][2] = {
+        {"createdAt", "\"2026-03-01T00:00:00.000Z\""},
+        {"authorId", "\"anna\""},
+        {"visibility", "\"space\""},
+        {"deletedAt", "null"},
+        {"title", "\"t\""},
+        {"description", "null"},
+        {"isCompleted", "false"},
+        {"dueDate", "null"},
+        {"priority", "null"},
+        {"sortOrder", "0"},
+    };
+    struct buf text;
+    struct arena a;
+    struct json_doc doc;
+    struct wire_answer answer;
+    struct incoming_report report;
+    arena_init(&a, 1 << 20);
+    buf_init(&text, 1 << 20);
+    json_init(&doc);
+    buf_printf(&text,
+               "{\"serverChanges\":[{\"table\":\"tasks\",\"id\":\"%s\",\"op\":\"update\","
+               "\"spaceId\":\"%s\",\"fields\":{",
+               id, space);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        buf_printf(&text,
+                   "%s\"%s\":{\"value\":%s,\"at\":\"2026-03-01T00:00:00Z\",\"dev\":\"export\","
+                   "\"by\":\"anna\"}",
+                   i ? "," : "", fields[i][0],
+                   strcmp(field, fields[i][0]) == 0 ? value : fields[i][1]);
+    buf_str(&text, "}}]}");
+    OK(json_parse(&doc, buf_text(&text), text.len, 0, &error));
+    OK(wire_read_answer(&doc, &a, &answer, &error));
+    OK(incoming_apply(d->r, answer.changes, answer.change_count, &report, &error));
+    assert_int_equal(report.unknown, 0);
+    json_release(&doc);
+    buf_release(&text);
+    arena_release(&a);
+}
+
+/* Two devices took in the same export, which somebody altered in between: one write, two values.
+ * Both devices, the server and a fresh device come to the same, sealed or not (docs/sync.md, 4). */
+static void test_altered_import_G_U3_G_S8(void **state)
+{
+    static const char *const values[][3] = {
+        {"title", "\"a\"", "\"a \""},     {"title", "\"a\"", "\"b\""},
+        {"title", "\"ä\"", "\"a\\\"\""},  {"title", "\"\"", "null"},
+        {"title", "\"x\\ny\"", "\"x!\""}, {"title", "\"long and longer\"", "\"long\""},
+        {"isCompleted", "true", "false"}, {"sortOrder", "10", "9"},
+        {"sortOrder", "-1.5", "256"},     {"sortOrder", "null", "0"},
+        {"priority", "{\"a\":1}", "[]"},  {"priority", "\"high\"", "2"},
+        {"dueDate", "null", "\"2026\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        for (int turn = 0; turn < 2; turn++)
+            for (int k = 0; k < 2; k++) {
+                char id[16];
+                snprintf(id, sizeof id, "t%zu-%d", i, turn);
+                const char *space = k ? "pa" : "fam";
+                import(&devices[0], space, id, values[i][0], values[i][1 + turn]);
+                import(&devices[1], space, id, values[i][0], values[i][2 - turn]);
+            }
+    for (int i = 0; i < 2; i++)
+        OK(outgoing_offer_all(devices[i].r, &error));
+    everybody(3);
+    make_device(3);
+    devices_share_key(devices[0].r, devices[3].r);
+    sync_device(&devices[3]);
+    for (int k = 0; k < 2; k++) {
+        same(0, 1, k ? "pa" : "fam");
+        same(0, 3, k ? "pa" : "fam");
+    }
+}
+
 static void test_restored_server_G_O4(void **state)
 {
     char id[RAUM_ID_MAX], other[RAUM_ID_MAX];
     (void)state;
-    OK(kit_insert(devices[0].family, "tasks", "{\"title\":\"alt\"}", id));
+    OK(kit_insert(devices[0].family, "tasks", "{\"title\":\"alt\",\"newer\":7}", id));
     everybody(2);
     OK(kit_update(devices[2].family, "tasks", id, "{\"description\":\"von bert\"}"));
     OK(kit_insert(devices[2].family, "tags", "{\"name\":\"seins\"}", other));
@@ -354,12 +244,13 @@ static void test_restored_server_G_O4(void **state)
     const char *row = kit_get(devices[3].family, "tasks", id, false);
     assert_non_null(strstr(row, "neu"));
     assert_non_null(strstr(row, "von bert"));
+    assert_non_null(strstr(row, "\"newer\":7")); /* of a newer version, made with the row */
     assert_string_not_equal(kit_get(devices[3].family, "tags", other, false), "");
 }
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, devices_set_up, devices_tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_two_devices_and_a_member_G_S4_G_S8),
         TEST(test_lost_on_the_way_G_S5),
@@ -368,6 +259,7 @@ int main(void)
         TEST(test_private_is_withdrawn_G_T9),
         TEST(test_clock_ahead_G_S9),
         TEST(test_refused_is_parked_G_S6),
+        TEST(test_altered_import_G_U3_G_S8),
         TEST(test_restored_server_G_O4),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

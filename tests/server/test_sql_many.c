@@ -429,7 +429,7 @@ static void test_file(void **state)
     (void)state;
     struct sql *c = NULL;
     struct stat s;
-    char path[128];
+    char path[600];
     if (kit_is_postgres())
         skip();
     assert_int_equal(stat(k.url, &s), 0);

@@ -3,6 +3,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/cookies.h"
 #include "server/auth/upstream.h"
+#include "server/notice.h"
 #include <string.h>
 
 #define AGENT_MAX 512 /* bytes of User-Agent that are kept */
@@ -98,16 +99,41 @@ int session_insert(struct call *c, const char *account, bool remember, struct se
     return rc == RAUM_END ? err_set(&c->error, RAUM_ENOT_ALLOWED, NULL) : rc;
 }
 
+/* The rows go, and with the commit those who keep streams of the account know (G-S3). */
+static int end(struct call *c, const char *account, const char *sql, const char *token)
+{
+    int rc = sql_begin(c->sql, &c->error);
+    if (rc)
+        return rc;
+    rc = sql_run(c->sql, &c->error, sql, "ss", token, account);
+    if (rc == 0 && sql_changed(c->sql) > 0)
+        rc = notice_ended(c->sql, account, &c->error);
+    return sql_end(c->sql, rc, &c->error);
+}
+
 int session_end(struct call *c, const char *account, const char *token)
 {
-    return sql_run(c->sql, &c->error, "DELETE FROM sessions WHERE token = ?1 AND account = ?2",
-                   "ss", token, account);
+    return end(c, account, "DELETE FROM sessions WHERE token = ?1 AND account = ?2", token);
+}
+
+int session_end_token(struct call *c, const char *token)
+{
+    struct sql_rows *rows = NULL;
+    int rc = sql_begin(c->sql, &c->error);
+    if (rc)
+        return rc;
+    rc = sql_one(c->sql, &rows, &c->error,
+                 "DELETE FROM sessions WHERE token = ?1 RETURNING account", "s", token);
+    if (rc == 0)
+        rc = notice_ended(c->sql, sql_text(rows, "account"), &c->error);
+    sql_rows_free(rows);
+    return sql_end(c->sql, rc == RAUM_END ? 0 : rc, &c->error);
 }
 
 int session_end_all(struct call *c, const char *account, const char *but_token)
 {
-    return sql_run(c->sql, &c->error, "DELETE FROM sessions WHERE account = ?1 AND token <> ?2",
-                   "ss", account, but_token ? but_token : "");
+    return end(c, account, "DELETE FROM sessions WHERE token <> ?1 AND account = ?2",
+               but_token ? but_token : "");
 }
 
 bool session_fresh(const struct call *c)

@@ -28,5 +28,7 @@ bool session_fresh(const struct call *c);
 /* Ends all of an account's sessions but one (NULL: all). */
 int session_end_all(struct call *c, const char *account, const char *but_token) BASE_CHECK;
 int session_end(struct call *c, const char *account, const char *token) BASE_CHECK;
+/* The one of a token, whosever it is. */
+int session_end_token(struct call *c, const char *token) BASE_CHECK;
 
 #endif

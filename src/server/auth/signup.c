@@ -219,7 +219,7 @@ int sign_out(struct call *c)
     bool proven;
     int rc = 0;
     if (cookie_token(c->server, c->http, token, &proven))
-        rc = sql_run(c->sql, &c->error, "DELETE FROM sessions WHERE token = ?1", "s", token);
+        rc = session_end_token(c, token);
     if (rc == 0)
         rc = cookie_clear(c);
     return rc ? rc : call_text(c, 200, "{\"success\":true}");

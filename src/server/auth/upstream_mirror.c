@@ -1,4 +1,5 @@
 #include "server/auth/upstream_mirror.h"
+#include "server/notice.h"
 #include "server/spaces/spaces.h"
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,8 @@ static int write_member(struct call *c, const char *account, const struct mirror
                      " VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT (space, account) DO UPDATE SET"
                      " role = excluded.role WHERE members.role <> excluded.role",
                      "ssssi", id, s->id, account, s->role, call_now(c));
+    if (rc == 0 && sql_changed(c->sql) > 0)
+        rc = notice_members(c->sql, account, &c->error);
     if (rc || strcmp(s->type, "personal") != 0 || strcmp(s->role, "owner") != 0)
         return rc;
     return sql_run(c->sql, &c->error,
@@ -107,7 +110,7 @@ static int end_memberships(struct call *c, const char *account, const struct mir
     for (int i = 0; rc == 0 && i < n; i++)
         rc = gone[i] ? sql_run(c->sql, &c->error, "DELETE FROM members WHERE id = ?1", "s", gone[i])
                      : err_set(&c->error, RAUM_ENOMEM, NULL);
-    return rc;
+    return rc == 0 && n > 0 ? notice_members(c->sql, account, &c->error) : rc;
 }
 
 static int make_personal(struct call *c, const struct session *s)

@@ -80,8 +80,8 @@ int relay_batch_write(struct relay_batch *b, struct raum_error *error)
         b->part->bytes += (int64_t)r->len - (int64_t)r->stored;
     }
     if (result == 0)
-        result = relay_store_put(b->relay->sql, b->part->ref, b->records, b->count, error);
+        result = relay_store_put(b->relay->sql, b->part->ref, b->records, b->count, b->a, error);
     return result ? result
                   : relay_store_history(b->relay->sql, b->part->ref, b->history, b->history_count,
-                                        b->now_ms, error);
+                                        b->now_ms, b->a, error);
 }

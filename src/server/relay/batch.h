@@ -9,7 +9,7 @@
 
 #define BATCH_MAX 100 /* changes */
 #define BATCH_PLACES 512
-#define BATCH_RECORDS (2 * BATCH_MAX) /* a change may look at a picture beside its own record */
+#define BATCH_RECORDS (3 * BATCH_MAX) /* a slot's change looks at two pictures beside the slot */
 
 struct relay_batch {
     struct relay *relay;

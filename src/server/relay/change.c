@@ -63,8 +63,7 @@ static const struct merge_field *incoming(const struct relay_change *c, const ch
 
 /* ---- the change made complete ---- */
 
-/* A sealed value is text that nobody here can look into. */
-static bool is_sealed_text(const struct schema_field *f, const struct merge_field *in)
+bool relay_is_sealed(const struct schema_field *f, const struct merge_field *in)
 {
     static const char prefix[] = "\"raum:1:";
     return (f->flags & FIELD_SEALED) && in->len > sizeof prefix &&
@@ -75,7 +74,7 @@ static int check_value(struct relay_change *c, const struct schema_field *f,
                        const struct merge_field *in)
 {
     struct json_doc *doc = &c->relay->doc;
-    if (is_sealed_text(f, in))
+    if (relay_is_sealed(f, in))
         return 0;
     int result = json_parse(doc, in->value, in->len, 0, NULL);
     if (result == 0)
@@ -114,7 +113,8 @@ static int check_claim(struct relay_change *c, const struct merge_field *f, bool
         return text ? 0 : refuse(c, RAUM_EBAD_CHANGE);
     if (!text)
         return refuse(c, RAUM_EBAD_CHANGE);
-    const char *author = c->stored->exists ? relay_text(&c->record, "authorId", c->a) : c->who->account;
+    const char *author =
+        c->stored->exists ? relay_text(&c->record, "authorId", c->a) : c->who->account;
     if (author && strcmp(text, author) == 0)
         return 0;
     return refuse(c, c->stored->exists ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
@@ -129,11 +129,14 @@ static int take_field(struct relay_change *c, const struct merge_field *from)
         if (result)
             return result;
     }
+    const struct schema_field *own = schema_field(c->table, f.name, strlen(f.name));
     if (strcmp(f.name, "id") == 0 || strcmp(f.name, "updatedAt") == 0 ||
-        (c->table && schema_is_derived(c->table, f.name, strlen(f.name))))
+        relay_older_sealed(c->who, c->part, own, &f))
         drop = true;
     if (drop)
         return 0;
+    if (c->table && schema_is_derived(c->table, f.name, strlen(f.name)))
+        return refuse(c, RAUM_EBAD_CHANGE); /* as on the device: worked out, never written */
     if (f.stamp.by && strcmp(f.stamp.by, c->who->account) != 0)
         return refuse(c, RAUM_ENOT_ALLOWED); /* nobody writes in another's name (G-A4) */
     f.stamp.by = c->who->account;
@@ -145,7 +148,6 @@ static int take_field(struct relay_change *c, const struct merge_field *from)
         c->result->server_time = clock_at(c->now_ms, 0);
         return refuse(c, RAUM_ECLOCK_AHEAD);
     }
-    const struct schema_field *own = schema_field(c->table, f.name, strlen(f.name));
     int result = own ? check_value(c, own, &f) : 0;
     return result ? result : add(c, &f);
 }
@@ -217,45 +219,53 @@ static int digest(struct relay_change *c, unsigned char out[RAUM_HASH_BYTES])
     return result;
 }
 
-/* The same write sent again is the same write (G-S5): its time is kept for 30 days. */
-static int receipt(struct relay_change *c, uint64_t *at, struct raum_error *error)
+/* The same write sent again is the same write (G-S5): its time is kept for 30 days, unless it is
+ * refused. */
+static int receipt(struct relay_change *c, struct raum_error *error)
 {
-    unsigned char hash[RAUM_HASH_BYTES];
     struct sql_rows *rows;
     struct clock clock = {c->relay->last};
-    int result = digest(c, hash);
+    int result = digest(c, c->digest);
     if (result < 0)
         return refuse(c, RAUM_ETOO_LARGE);
-    result = sql_one(c->relay->sql, &rows, error, "SELECT at FROM receipts WHERE digest = ?1", "b",
-                     hash, sizeof hash);
+    result = sql_one(c->relay->sql, &rows, error,
+                     "SELECT at FROM receipts WHERE part = ?1 AND digest = ?2", "ib", c->part->ref,
+                     c->digest, sizeof c->digest);
     if (result == 0)
-        *at = (uint64_t)sql_int(rows, "at");
+        c->at = (uint64_t)sql_int(rows, "at");
     sql_rows_free(rows);
-    if (result != RAUM_END)
+    if (result != RAUM_END && !PLANT(RELAY_RECEIPT))
         return result;
     for (uint32_t i = 0; i < c->record.count; i++) /* who writes now has seen what is here */
         if (c->record.fields[i].stamp.at > clock.last &&
             clock_ms(c->record.fields[i].stamp.at) <= c->now_ms + CLOCK_AHEAD_MS_MAX)
             clock.last = c->record.fields[i].stamp.at;
-    *at = c->relay->last = clock_tick(&clock, c->now_ms);
+    c->at = c->relay->last = clock_tick(&clock, c->now_ms);
+    c->timed = true;
+    return 0;
+}
+
+static int keep_receipt(struct relay_change *c, struct raum_error *error)
+{
+    if (!c->timed)
+        return 0;
     return sql_run(c->relay->sql, error,
-                   "INSERT INTO receipts (digest, at, created) VALUES (?1, ?2, ?3) "
-                   "ON CONFLICT (digest) DO NOTHING",
-                   "bii", hash, sizeof hash, (int64_t)*at, c->now_ms);
+                   "INSERT INTO receipts (part, digest, at, created) VALUES (?1, ?2, ?3, ?4) "
+                   "ON CONFLICT (part, digest) DO NOTHING",
+                   "ibii", c->part->ref, c->digest, sizeof c->digest, (int64_t)c->at, c->now_ms);
 }
 
 static int stamp_plain(struct relay_change *c, struct raum_error *error)
 {
-    uint64_t at = 0;
     int result = 0;
     bool asked = false;
     for (uint32_t i = 0; i < c->count && result == 0; i++) {
         if (!c->fields[i].plain)
             continue;
         if (!asked)
-            result = receipt(c, &at, error);
+            result = receipt(c, error);
         asked = c->altered = true;
-        c->fields[i].stamp.at = at;
+        c->fields[i].stamp.at = c->at;
     }
     return result;
 }
@@ -308,7 +318,7 @@ static int may_fix(struct relay_change *c, const struct merge_field *f, enum mer
 {
     const struct merge_field *old = merge_find(&c->record, f->name);
     bool own = author && strcmp(author, c->who->account) == 0;
-    if (!c->stored->exists)
+    if (!c->stored->exists || PLANT(RELAY_FIXED))
         return 0;
     if (!old)
         return own && c->wire->op == WIRE_INSERT ? 0 : refuse(c, RAUM_EIMMUTABLE_FIELD);
@@ -327,7 +337,7 @@ static int may_write(struct relay_change *c, const struct merge_field *f,
     const struct schema_field *own = schema_field(c->table, f->name, strlen(f->name));
     const char *subject = NULL;
     struct json_doc *doc = &c->relay->doc;
-    if (!own || own->right == RIGHT_FIXED)
+    if (!own || own->right == RIGHT_FIXED || PLANT(RELAY_RIGHTS))
         return 0;
     int result = own->right == RIGHT_PERSON ? picture_subject(c, f, &subject, error) : 0;
     if (result < 0)
@@ -347,7 +357,8 @@ static int may_at_all(struct relay_change *c, const struct rights_row *row)
     if (c->stored->exists && gone && merge_plan(c->table, &c->record, gone) == MERGE_TAKE &&
         is_null(gone) != !was_gone)
         op = is_null(gone) ? OP_RESTORE : OP_DELETE;
-    int may = rights_row(c->table, op, row, c->who->account, c->part->role, NULL);
+    int role = PLANT(RELAY_ADMIN) ? ROLE_ADMIN : c->part->role;
+    int may = rights_row(c->table, op, row, c->who->account, role, NULL);
     return may == 0 ? 0 : refuse(c, may);
 }
 
@@ -479,7 +490,7 @@ static int take(struct relay_change *c, struct raum_error *error)
     to->fields = c->record;
     c->part->records += !to->exists;
     to->exists = to->changed = true;
-    return 0;
+    return relay_slot_touch(c, error);
 }
 
 static int apply(struct relay_change *c, struct raum_error *error)
@@ -506,7 +517,9 @@ static int apply(struct relay_change *c, struct raum_error *error)
         return result;
     c->result->status = taken ? WIRE_APPLIED : kept ? WIRE_STALE : WIRE_DUPLICATE;
     c->result->beaten = kept > 0;
-    return taken ? take(c, error) : 0;
+    if (taken)
+        result = take(c, error);
+    return result ? result : keep_receipt(c, error);
 }
 
 static int begin(struct relay_change *c, struct raum_error *error)
@@ -516,9 +529,13 @@ static int begin(struct relay_change *c, struct raum_error *error)
         return refuse(c, RAUM_ENOT_ALLOWED);
     if (c->table && c->part->type >= 0 && !schema_allowed(c->table->module, c->part->type))
         return refuse(c, RAUM_EMODULE_NOT_IN_SPACE);
-    int result = relay_ref(c->relay, c->wire->table, &tbl, error);
+    int result = c->table || c->wire->op == WIRE_INSERT
+                     ? relay_ref(c->relay, c->wire->table, &tbl, error)
+                     : relay_ref_find(c->relay, c->wire->table, &tbl, error);
     if (result < 0)
         return result;
+    if (tbl == 0) /* nobody made a row of that name */
+        return refuse(c, RAUM_ENOT_FOUND);
     c->altered = c->wire->space ? strcmp(c->wire->space, c->part->id) != 0 : c->part->type >= 0;
     c->stored = relay_batch_add(c->batch, tbl, c->wire->id);
     return c->stored ? 0 : RAUM_ENOMEM;

@@ -23,6 +23,9 @@ struct relay_change {
     struct merge_field *fields; /* the change's, complete and checked */
     uint32_t count;
     bool altered; /* what is stored is not what the device holds */
+    bool timed; /* digest holds the receipt that is to be kept, at */
+    unsigned char digest[RAUM_HASH_BYTES];
+    uint64_t at;
 };
 
 /* Each change of a batch is begun, the batch loaded, each applied in order, the batch written: all
@@ -31,7 +34,7 @@ struct relay_change {
 int relay_change_begin(struct relay_change *c, struct relay_batch *b,
                        struct raum_error *error) BASE_CHECK;
 int relay_change_apply(struct relay_change *c, struct raum_error *error) BASE_CHECK;
-/* The account or text that a field of a record holds, in the arena; NULL. */
-const char *relay_text(const struct merge_record *r, const char *name, struct arena *a);
+/* After a slot was written: the pictures that it held and holds are sent again. */
+int relay_slot_touch(struct relay_change *c, struct raum_error *error) BASE_CHECK;
 
 #endif

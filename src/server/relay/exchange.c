@@ -17,12 +17,16 @@ static void put_retract(struct json_writer *w, const struct relay_retract *r)
     json_close_object(w);
 }
 
-/* The wire's answer, with what is withdrawn beside it when there is any. */
+/* The wire's answer, with what is still to come and what is withdrawn beside it when there is any. */
 static void put_answer(struct buf *out, const struct relay_page *page)
 {
     struct json_writer w;
     json_begin(&w, out);
     wire_put_answer(&w, &page->answer);
+    if (page->behind > 0 && out->len > 0) {
+        out->len--;
+        buf_printf(out, ",\"behind\":%lld}", (long long)page->behind);
+    }
     if (page->retract_count == 0 || out->len == 0)
         return;
     struct buf list;
@@ -52,6 +56,8 @@ int relay_exchange_read(struct relay_exchange *x, const struct relay_caller *who
         x->who.client = x->request.client;
     if (!x->who.client)
         return err_at(error, "relay", RAUM_EBAD_CHANGE, "clientId is missing");
+    if (x->who.app)
+        relay_older_request(&x->request, x->who.app);
     x->results = arena_zero(a, ((size_t)x->request.count + 1) * sizeof *x->results);
     return x->results ? 0 : err_set(error, RAUM_ENOMEM, NULL);
 }
@@ -70,6 +76,8 @@ int relay_exchange_answer(struct relay *r, const struct relay_exchange *x, const
                                    &page, error);
     if (result == 0)
         result = relay_beaten(r, &x->who, &x->request, x->results, a, &page.answer, error);
+    if (result == 0 && x->who.app)
+        result = relay_older_page(r, &x->who, a, &page, error);
     if (result < 0)
         return result;
     page.answer.results = x->results;
@@ -89,4 +97,17 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
     *written = x.written;
     *count = x.count;
     return result ? result : relay_exchange_answer(r, &x, space, a, out, error);
+}
+
+int relay_pull_json(struct relay *r, const struct relay_caller *who, const char *since,
+                    struct arena *a, struct buf *out, struct raum_error *error)
+{
+    struct relay_page page;
+    int result = relay_pull(r, who, since, NULL, a, &page, error);
+    if (result == 0 && who->app)
+        result = relay_older_page(r, who, a, &page, error);
+    if (result < 0)
+        return result;
+    put_answer(out, &page);
+    return buf_error(out, error);
 }

@@ -22,7 +22,7 @@ struct relay {
     struct arena scratch; /* of the batch at work */
     struct buf body;      /* of the record being written */
     struct json_doc doc;  /* of the value being looked at */
-    int restored;  /* 1: this database came back from a backup; -1: not asked yet */
+    bool restored; /* this database came back from a backup; false: ask again */
 };
 
 /* The number of a name; made if it is new (within a transaction, which may still fail: the cache
@@ -53,6 +53,11 @@ int relay_body_write(struct relay *r, const struct merge_record *record, struct 
 int relay_body_read(struct relay *r, const void *data, size_t len, struct arena *a,
                     struct merge_record *out, struct raum_error *error) BASE_CHECK;
 
+/* The account or text that a field of a record holds, in the arena; NULL. */
+const char *relay_text(const struct merge_record *r, const char *name, struct arena *a);
+/* Is the value of this field sealed, a text that nobody here can look into? */
+bool relay_is_sealed(const struct schema_field *f, const struct merge_field *in);
+
 /* ---- partitions ---- */
 
 struct relay_part {
@@ -69,7 +74,7 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
                   struct arena *a, struct relay_part *out, struct raum_error *error) BASE_CHECK;
 /* Within the transaction that writes: locks it, reads role and seq, makes its row. */
 int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
-                    struct arena *a, struct raum_error *error) BASE_CHECK;
+                    struct raum_error *error) BASE_CHECK;
 /* ref and seq of p->id; both 0: nothing was ever written to it. */
 int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *error) BASE_CHECK;
 /* Every partition of the caller, their user partition first. */
@@ -81,6 +86,29 @@ int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a
 int relay_pull_behind(struct relay *r, const struct relay_caller *who, const char *since,
                       const char *space, const struct relay_written *own, uint32_t own_count,
                       struct arena *a, struct relay_page *out, struct raum_error *error) BASE_CHECK;
+/* ---- records of a stretch ---- */
+
+struct relay_row {
+    struct wire_change change; /* the record, whole */
+    const char *author;        /* account, lent as names are; NULL: nobody */
+    size_t bytes;              /* as JSON, about */
+    bool is_private, was_shared;
+};
+struct relay_range {
+    struct relay_row *rows;
+    uint32_t count;
+    int64_t end; /* all up to this seq are here */
+};
+/* What lies behind part->seq up to `to`, in the order of commits: at most `max` records, and about
+ * so many bytes, but one at least; of RELAY_APP_TABLES tables alone, or with NULL of all. In the
+ * arena. */
+int relay_range(struct relay *r, const struct relay_part *part, int64_t to, uint32_t max,
+                size_t bytes, const int64_t *tables, struct arena *a,
+                struct relay_range *out, struct raum_error *error) BASE_CHECK;
+/* What an account is shown of a row in one of its partitions: another's private row is not sent; if
+ * it was shared once, it is taken back (G-T9). */
+enum relay_view { RELAY_SHOWN, RELAY_HIDDEN, RELAY_WITHDRAWN };
+enum relay_view relay_view(const struct relay_row *row, const char *account);
 
 /* ---- cursors ---- */
 
@@ -90,12 +118,32 @@ struct relay_cursor {
 };
 /* Did this database ever come back from a backup? Then it has forgotten what it once sent. */
 int relay_was_restored(struct relay *r, bool *out, struct raum_error *error) BASE_CHECK;
-int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
-                struct raum_error *error) BASE_CHECK;
 /* What is no cursor of this epoch is the start: an empty list. */
 void relay_cursor_read(const char *text, const char *epoch, struct arena *a,
                        struct relay_cursor *out);
 int relay_cursor_write(const struct relay_cursor *cursor, const char *epoch, struct arena *a,
                        const char **out) BASE_CHECK;
+
+/* ---- older clients ---- */
+
+#define RELAY_APP_TABLES 4 /* of one app, at most */
+
+/* The numbers of the tables that the caller knows; 0: none. Unused places are 0. */
+int relay_older_tables(struct relay *r, const struct relay_caller *who,
+                       int64_t out[RELAY_APP_TABLES], struct raum_error *error) BASE_CHECK;
+/* A cursor over some tables is none over others: what stands in the epoch's place in those of an
+ * app, and of one of its tables. */
+void relay_older_tag(const struct relay *r, const char *epoch, const char *app, const char *table,
+                     char out[17]);
+/* What is not of the app is refused (UNKNOWN_TABLE); what such clients keep for themselves or work
+ * out is not the row's. */
+void relay_older_request(struct wire_request *q, const char *app);
+/* Is this a field, in the clear, that is only ever sealed here? It is passed over (G-K1). */
+bool relay_older_sealed(const struct relay_caller *who, const struct relay_part *p,
+                        const struct schema_field *f, const struct merge_field *in);
+/* An answer as such clients can read it: without what is sealed, with what a picture is shown
+ * for. */
+int relay_older_page(struct relay *r, const struct relay_caller *who, struct arena *a,
+                     struct relay_page *page, struct raum_error *error) BASE_CHECK;
 
 #endif

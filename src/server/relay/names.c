@@ -97,7 +97,6 @@ int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
     }
     r->sql = c;
     r->env = env;
-    r->restored = -1;
     arena_init(&r->scratch, SCRATCH_MAX);
     buf_init(&r->body, RELAY_RECORD_MAX * 2);
     json_init(&r->doc);

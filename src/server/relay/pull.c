@@ -12,9 +12,8 @@ struct pulling {
     const struct relay_caller *who;
     struct arena *a;
     struct relay_page *out;
-    int64_t account; /* number of the caller's name; 0: wrote nothing yet */
+    int64_t tables[RELAY_APP_TABLES]; /* of an older client; else unused */
     size_t bytes;
-    uint32_t cap, retract_cap;
     bool full;
 };
 
@@ -26,102 +25,44 @@ static int64_t seen_of(const struct relay_cursor *cursor, int64_t ref)
     return 0; /* a space joined since: its whole history (G-S3) */
 }
 
-static const char *app_of(const char *table)
-{
-    const struct schema_table *t = schema_table(table);
-    return t ? t->app : NULL;
-}
-
-static int add_retract(struct pulling *p, const struct relay_part *part, const char *table,
-                       struct sql_rows *rows)
+static void add_row(struct pulling *p, const struct relay_row *row)
 {
     struct relay_page *out = p->out;
-    if (out->retract_count == RELAY_PAGE_MAX)
-        return RAUM_END;
-    char *id = sql_copy(rows, "id", p->a);
-    if (!id)
-        return RAUM_ENOMEM;
-    out->retracts[out->retract_count++] =
-        (struct relay_retract){app_of(table), table, id, part->id};
-    return 0;
-}
-
-static int add_change(struct pulling *p, const struct relay_part *part, const char *table,
-                      struct sql_rows *rows, struct raum_error *error)
-{
-    struct merge_record record;
-    size_t len;
-    const void *data = sql_bytes(rows, "body", &len);
-    char *kept = arena_copy(p->a, data, len), *id = sql_copy(rows, "id", p->a);
-    if (!kept || !id)
-        return err_set(error, RAUM_ENOMEM, NULL);
-    int result = relay_body_read(p->relay, kept, len, p->a, &record, error);
-    if (result < 0)
-        return result;
-    p->bytes += len * 2 + 200; /* as JSON, about */
-    p->out->answer.changes[p->out->answer.change_count++] =
-        (struct wire_change){.app = app_of(table),
-                             .table = table,
-                             .id = id,
-                             .space = part->id,
-                             .op = WIRE_UPDATE,
-                             .fields = record.fields,
-                             .count = record.count};
-    return 0;
-}
-
-/* G-T9: another's private row is not sent; if it was shared once, it is taken back. */
-static int add_row(struct pulling *p, const struct relay_part *part, struct sql_rows *rows,
-                   struct raum_error *error)
-{
-    const char *table;
-    int result = relay_name(p->relay, sql_int(rows, "tbl"), &table, error);
-    if (result < 0)
-        return result;
-    if (sql_int(rows, "private") == 0 || sql_int(rows, "author") == p->account ||
-        PLANT(RELAY_PRIVATE))
-        return add_change(p, part, table, rows, error);
-    return sql_int(rows, "shared") > 0 && !PLANT(RELAY_RETRACT) ? add_retract(p, part, table, rows)
-                                                                : 0;
+    const struct wire_change *c = &row->change;
+    enum relay_view view = relay_view(row, p->who->account);
+    if (view == RELAY_WITHDRAWN)
+        out->retracts[out->retract_count++] =
+            (struct relay_retract){c->app, c->table, c->id, c->space};
+    if (view != RELAY_SHOWN)
+        return;
+    p->bytes += row->bytes;
+    out->answer.changes[out->answer.change_count++] = *c;
 }
 
 /* Moves part->seq from what was seen to what is now sent. */
 static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
                      struct raum_error *error)
 {
-    struct sql_rows *rows;
-    int64_t end = part->seq, room = RELAY_PAGE_MAX - (int64_t)p->out->answer.change_count;
+    struct relay_range range;
+    int64_t end = part->seq;
+    uint32_t used = p->out->answer.change_count + p->out->retract_count;
     part->seq = seen;
     if (seen >= end)
         return 0;
-    if (room <= 0 || p->bytes >= RELAY_PAGE_BYTES) {
+    if (used >= RELAY_PAGE_MAX || p->bytes >= RELAY_PAGE_BYTES) {
         p->full = true;
         return 0;
     }
-    int result = sql_many(p->relay->sql, &rows, error,
-                          "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE "
-                          "part = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
-                          "iiii", part->ref, seen, end, room);
-    bool whole = true;
-    int64_t count = 0;
-    while (result == 0 && (result = sql_next(rows, error)) == 0) {
-        if (p->bytes >= RELAY_PAGE_BYTES) {
-            whole = false;
-            break;
-        }
-        result = add_row(p, part, rows, error);
-        part->seq = sql_int(rows, "seq");
-        count++;
-    }
-    sql_rows_free(rows);
-    if (result == RAUM_END)
-        result = 0;
-    whole &= count < room;
-    if (whole) /* records that moved on since lie behind `end` or came */
-        part->seq = end;
-    else
-        p->full = true;
-    return result;
+    int result = relay_range(p->relay, part, end, RELAY_PAGE_MAX - used,
+                             RELAY_PAGE_BYTES - p->bytes, p->who->app ? p->tables : NULL, p->a,
+                             &range, error);
+    if (result < 0)
+        return result;
+    for (uint32_t i = 0; i < range.count; i++)
+        add_row(p, &range.rows[i]);
+    part->seq = PLANT(RELAY_PAGE) ? end : range.end;
+    p->full = p->full || part->seq < end;
+    return 0;
 }
 
 static int prepare(struct pulling *p, struct raum_error *error)
@@ -132,7 +73,24 @@ static int prepare(struct pulling *p, struct raum_error *error)
     p->out->retracts = arena_zero(p->a, RELAY_PAGE_MAX * sizeof *p->out->retracts);
     if (!answer->changes || !p->out->retracts)
         return err_set(error, RAUM_ENOMEM, NULL);
-    return relay_ref_find(p->relay, p->who->account, &p->account, error);
+    return p->who->app ? relay_older_tables(p->relay, p->who, p->tables, error) : 0;
+}
+
+/* A cursor over everything stands for its part as well, that of an app for its tables. */
+static void read_cursor(const struct pulling *p, const char *since, const char *epoch,
+                        struct relay_cursor *out)
+{
+    char tag[17];
+    const struct relay_caller *who = p->who;
+    relay_cursor_read(since, epoch, p->a, out);
+    if (out->count == 0 && who->app) {
+        relay_older_tag(p->relay, epoch, who->app, NULL, tag);
+        relay_cursor_read(since, tag, p->a, out);
+    }
+    if (out->count == 0 && who->app && who->table) {
+        relay_older_tag(p->relay, epoch, who->app, who->table, tag);
+        relay_cursor_read(since, tag, p->a, out);
+    }
 }
 
 /* Of the caller's partitions only: one that was left and joined again begins anew (G-S3). */
@@ -145,7 +103,10 @@ static int next_cursor(struct pulling *p, const struct relay_part *parts, uint32
     for (uint32_t i = 0; i < count; i++)
         if (parts[i].ref)
             after.parts[after.count++] = parts[i];
-    int result = relay_cursor_write(&after, epoch, p->a, &p->out->answer.until);
+    char tag[17];
+    if (p->who->app)
+        relay_older_tag(p->relay, epoch, p->who->app, p->who->table, tag);
+    int result = relay_cursor_write(&after, p->who->app ? tag : epoch, p->a, &p->out->answer.until);
     return result ? err_set(error, result, NULL) : 0;
 }
 
@@ -183,7 +144,7 @@ int relay_pull_behind(struct relay *r, const struct relay_caller *who, const cha
         result = relay_parts(r, who, a, &parts, &count, error);
     if (result < 0)
         return result;
-    relay_cursor_read(since, epoch, a, &cursor);
+    read_cursor(&p, since, epoch, &cursor);
     for (uint32_t i = 0; i < count && result == 0; i++) {
         int64_t seen =
             stands_at(&parts[i], seen_of(&cursor, parts[i].ref), own, own_count);
@@ -192,7 +153,9 @@ int relay_pull_behind(struct relay *r, const struct relay_caller *who, const cha
             continue;
         }
         found = true;
+        int64_t end = parts[i].seq;
         result = pull_part(&p, &parts[i], seen, error);
+        out->behind += end - parts[i].seq;
     }
     if (result == 0 && !found) /* not one's own looks like not there */
         return err_at(error, "relay", RAUM_ENOT_FOUND, NULL);

@@ -1,7 +1,9 @@
 /* A push: the changes of one request, partition by partition, each in one transaction. */
 #include "base/plant.h"
+#include "server/notice.h"
 #include "server/relay/change.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct pushing {
@@ -59,7 +61,7 @@ static int push_batch(struct pushing *p, uint32_t which, struct relay_batch *b, 
         result = relay_batch_load(b, error);
     for (uint32_t i = 0; i < count && result == 0; i++) {
         result = relay_change_apply(&changes[i], error);
-        b->part->altered |= changes[i].altered;
+        b->part->altered |= changes[i].altered || p->who->app;
     }
     return result ? result : relay_batch_write(b, error);
 }
@@ -92,14 +94,18 @@ static int push_part(struct pushing *p, uint32_t which, struct relay_written *wr
     int result = sql_begin(p->relay->sql, error);
     if (result < 0)
         return result;
-    result = relay_part_open(p->relay, p->who, part, p->a, error);
+    result = relay_part_open(p->relay, p->who, part, error);
     int64_t before = part->seq;
     if (result == 0)
         result = push_all(p, which, error);
     if (result == 0 && part->seq != before)
-        result = sql_run(p->relay->sql, error,
-                         "UPDATE partitions SET seq = ?1, records = ?2, bytes = ?3 WHERE ref = ?4",
-                         "iiii", part->seq, part->records, part->bytes, part->ref);
+        result = sql_later(p->relay->sql, error,
+                           "UPDATE partitions SET seq = ?1, records = ?2, bytes = ?3 WHERE ref = "
+                           "?4",
+                           "iiii", part->seq, part->records, part->bytes, part->ref);
+    if (result == 0 && part->seq != before)
+        result = notice_written(p->relay->sql, p->who->account, p->who->client, part->id, before,
+                                part->seq, error);
     result = sql_end(p->relay->sql, result, error);
     if (result < 0)
         relay_forget(p->relay);
@@ -132,18 +138,41 @@ int relay_push(struct relay *r, const struct relay_caller *who, const struct wir
     return result;
 }
 
-static int add_beaten(struct relay *r, const struct wire_change *c, const struct relay_part *part,
-                      struct arena *a, struct wire_answer *out, struct raum_error *error)
+/* Is the record in the answer already, whole? */
+static bool is_told(const struct wire_answer *answer, const struct wire_change *c,
+                    const struct relay_part *part)
 {
+    for (uint32_t i = 0; i < answer->change_count; i++) {
+        const struct wire_change *told = &answer->changes[i];
+        if (strcmp(told->id, c->id) == 0 && strcmp(told->table, c->table) == 0 &&
+            strcmp(told->space, part->id) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* G-T9: it may have turned private since. */
+static int add_beaten(struct relay *r, const struct relay_caller *who, const struct wire_change *c,
+                      const struct relay_part *part, struct arena *a, struct wire_answer *out,
+                      struct raum_error *error)
+{
+    const struct schema_table *table = schema_table(c->table);
     struct relay_record record = {.id = c->id}, *one = &record;
+    int64_t account = 0;
+    if (is_told(out, c, part))
+        return 0;
     int result = relay_ref_find(r, c->table, &record.tbl, error);
     if (result == 0)
+        result = relay_ref_find(r, who->account, &account, error);
+    if (result == 0)
+        result = sql_scope(r->sql, "partition", part->id, error);
+    if (result == 0)
         result = relay_store_load(r->sql, part->ref, &one, 1, a, error);
-    if (result < 0 || !record.exists)
+    if (result < 0 || !record.exists || (record.is_private && record.author != account))
         return result;
     result = relay_body_read(r, record.body, record.len, a, &record.fields, error);
     if (result == 0)
-        out->changes[out->change_count++] = (struct wire_change){.app = c->app,
+        out->changes[out->change_count++] = (struct wire_change){.app = table ? table->app : c->app,
                                                                  .table = c->table,
                                                                  .id = c->id,
                                                                  .space = part->id,
@@ -177,7 +206,7 @@ int relay_beaten(struct relay *r, const struct relay_caller *who, const struct w
         if (result == 0)
             result = relay_part_read(r, &part, error);
         if (result == 0)
-            result = add_beaten(r, &q->changes[i], &part, a, out, error);
+            result = add_beaten(r, who, &q->changes[i], &part, a, out, error);
     }
     return result;
 }

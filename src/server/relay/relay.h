@@ -6,7 +6,7 @@
  * are asked in the transaction that writes (G-S1). `seq` is given under the partition's lock, so
  * the order of seq is the order of commits, and a cursor over it misses nothing (G-S2).
  *
- *     cursor   base64url of: version 1 | epoch: 8 bytes | (partition: varint | seq: varint)*
+ *     cursor   base64url of: version 1 | epoch: 16 hex digits | (partition: varint | seq: varint)*
  *     body     version 1 | field*
  *     field    name | at: 8 bytes | device | account | agent | origin: 1 byte | length | JSON
  *
@@ -17,7 +17,9 @@
 #include "server/store/sql.h"
 #include "sync/wire.h"
 
+#ifndef RELAY_PAGE_MAX                       /* the simulation has smaller ones */
 #define RELAY_PAGE_MAX 1000                  /* records of one answer */
+#endif
 #define RELAY_PAGE_BYTES ((size_t)768 << 10) /* and about as many bytes */
 #define RELAY_RECORD_MAX ((size_t)512 << 10) /* bytes of a record */
 #define RELAY_PART_RECORDS_MAX INT64_C(1000000)    /* of a partition; then LIMIT */
@@ -35,6 +37,8 @@ void relay_free(struct relay *r); /* NULL is fine */
 struct relay_caller {
     const char *account, *client;
     const char *agent; /* NULL: the person's own hand */
+    /* An older client knows one app (older.c): NULL, or its name; `table` narrows a pull. */
+    const char *app, *table;
 };
 /* What a push wrote, for those who listen: one entry a partition. */
 struct relay_written {
@@ -64,6 +68,7 @@ struct relay_page {
     struct wire_answer answer; /* changes, until, epoch, more; no results */
     struct relay_retract *retracts;
     uint32_t retract_count;
+    int64_t behind; /* about how many records are still to come */
 };
 /* Everything behind the cursor (NULL, "", unknown or of another epoch: from the start) in the
  * caller's partitions, or in `space` alone. A space that the caller is not in: NOT_FOUND. */
@@ -97,11 +102,18 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
                    struct relay_written **written, uint32_t *count,
                    struct raum_error *error) BASE_CHECK;
 
+/* What lies behind the cursor alone, as JSON. */
+int relay_pull_json(struct relay *r, const struct relay_caller *who, const char *since,
+                    struct arena *a, struct buf *out, struct raum_error *error) BASE_CHECK;
+
 /* After a transaction that failed around a push: what it named may not exist. */
 void relay_forget(struct relay *r);
-/* Forgets history and receipts that are older than 30 days, a few thousand in a transaction, so
- * that nobody waits for it. */
+/* Forgets history and receipts that are older than 30 days, on SQLite a few thousand in a
+ * transaction, so that nobody waits for it. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
+/* The epoch of this database: made at the first call, 16 hex digits. */
+int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],
+                struct raum_error *error) BASE_CHECK;
 /* A new epoch: after a restore, when what devices have seen may be ahead of what is here (G-O4). */
 int relay_new_epoch(struct sql *c, const struct raum_env *env, struct raum_error *error) BASE_CHECK;
 

@@ -41,8 +41,9 @@ int relay_store_load(struct sql *c, int64_t part, struct relay_record *const *li
 /* Writes those that are `changed`, new or not. No two of the list have one key; their seqs are
  * above all that are stored in the partition. */
 int relay_store_put(struct sql *c, int64_t part, struct relay_record *const *list, uint32_t count,
-                    struct raum_error *error) BASE_CHECK;
+                    struct arena *a, struct raum_error *error) BASE_CHECK;
 int relay_store_history(struct sql *c, int64_t part, const struct relay_history *list,
-                        uint32_t count, int64_t now_ms, struct raum_error *error) BASE_CHECK;
+                        uint32_t count, int64_t now_ms, struct arena *a,
+                        struct raum_error *error) BASE_CHECK;
 
 #endif

@@ -9,6 +9,7 @@ extern const struct route plain_routes[];  /* /health /ready /metrics /openapi.j
 extern const struct route avatar_routes[]; /* /api/v1/avatar */
 extern const struct route vault_routes[];  /* /api/v1/vault */
 extern const struct route sync_routes[];   /* /api/v1/sync */
+extern const struct route stream_routes[]; /* /api/v1/sync/stream */
 extern const struct route page_routes[];   /* static files and the small pages of mails' links */
 
 #endif

@@ -1,4 +1,5 @@
 #include "server/auth/auth.h"
+#include "server/notice.h"
 #include "server/spaces/check.h"
 #include "server/spaces/invite_mail.h"
 #include "server/spaces/organization.h"
@@ -295,10 +296,11 @@ static int join(struct call *c, const struct invitation *row, struct member *m)
                          .created = call_now(c)};
     if (!m->id)
         return err_set(&c->error, RAUM_ENOMEM, NULL);
-    return sql_run(c->sql, &c->error,
-                   "INSERT INTO members (id, space, account, role, created)"
-                   " VALUES (?1, ?2, ?3, ?4, ?5)",
-                   "ssssi", m->id, m->space, m->account, m->role, m->created);
+    rc = sql_run(c->sql, &c->error,
+                 "INSERT INTO members (id, space, account, role, created)"
+                 " VALUES (?1, ?2, ?3, ?4, ?5)",
+                 "ssssi", m->id, m->space, m->account, m->role, m->created);
+    return rc ? rc : notice_members(c->sql, m->account, &c->error);
 }
 
 static int accept_locked(struct call *c, void *arg)

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE 1 /* strcasestr */
 #include "server/auth/auth.h"
+#include "server/notice.h"
 #include "server/spaces/check.h"
 #include "server/spaces/organization.h"
 #include "server/spaces/role.h"
@@ -348,6 +349,8 @@ int members_update_role(struct call *c)
 static int take_out(struct call *c, const struct member *m)
 {
     int rc = sql_run(c->sql, &c->error, "DELETE FROM members WHERE id = ?1", "s", m->id);
+    if (rc == 0 && m->account)
+        rc = notice_members(c->sql, m->account, &c->error);
     if (rc == 0 && m->account && strcmp(m->account, c->session->account) == 0 &&
         c->session->active_space && strcmp(c->session->active_space, m->space) == 0)
         rc = auth_set_active(c, NULL);

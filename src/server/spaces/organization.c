@@ -2,6 +2,7 @@
 
 #include "schema/schema.h"
 #include "server/auth/auth.h"
+#include "server/notice.h"
 #include "server/spaces/check.h"
 #include "server/spaces/role.h"
 #include "server/spaces/slug.h"
@@ -320,6 +321,8 @@ int space_delete(struct call *c, const struct space *s)
     int rc = sql_run(c->sql, &c->error,
                      "UPDATE spaces SET deleted = ?2, deleted_by = ?3, slug = ?4 WHERE id = ?1",
                      "siss", s->id, call_now(c), c->session->account, slug);
+    if (rc == 0)
+        rc = notice_space(c->sql, s->id, &c->error);
     if (rc == 0 && c->session->active_space && strcmp(c->session->active_space, s->id) == 0)
         rc = auth_set_active(c, NULL);
     return rc;

@@ -1,5 +1,7 @@
 #include "server/auth/auth.h"
 #include "server/auth/upstream.h"
+#include "server/notice.h"
+#include "server/relay/relay.h"
 #include "server/spaces/check.h"
 #include "server/spaces/organization.h"
 #include "server/spaces/role.h"
@@ -85,6 +87,7 @@ static int list_spaces(struct call *c)
 {
     struct sql_rows *rows;
     struct answer a;
+    char epoch[17];
     const char *deleted = http_param(c->http, "deleted");
     bool with_deleted = deleted && strcmp(deleted, "1") == 0;
     answer_begin(&a);
@@ -105,11 +108,14 @@ static int list_spaces(struct call *c)
             put_space(&a.w, rows);
     }
     sql_rows_free(rows);
+    rc = rc < 0 ? rc : relay_epoch(c->sql, c->server->env, epoch, &c->error);
     if (rc < 0) {
         buf_release(&a.buf);
         return rc;
     }
     json_close_array(&a.w);
+    /* What is not in the list is gone, unless this database came back from a backup (G-O4). */
+    put_text(&a.w, "epoch", epoch);
     json_close_object(&a.w);
     return answer_send(c, &a);
 }
@@ -449,6 +455,17 @@ static int delete_locked(struct call *c, void *arg)
     return rc == 0 ? send_deleted(c, &s, true) : rc;
 }
 
+static int forget_members(struct call *c, const char *space)
+{
+    int rc = sql_begin(c->sql, &c->error);
+    if (rc)
+        return rc;
+    rc = sql_run(c->sql, &c->error, "DELETE FROM members WHERE space = ?1", "s", space);
+    if (rc == 0)
+        rc = notice_space(c->sql, space, &c->error);
+    return sql_end(c->sql, rc, &c->error);
+}
+
 /* At a foreign auth server, which knows no undo. */
 static int delete_there(struct call *c, const char *id)
 {
@@ -457,7 +474,7 @@ static int delete_there(struct call *c, const char *id)
     if (rc == 0)
         rc = upstream_delete_space(c, id);
     if (rc == 0)
-        rc = sql_run(c->sql, &c->error, "DELETE FROM members WHERE space = ?1", "s", id);
+        rc = forget_members(c, id);
     return rc == 0 ? send_deleted(c, &s, false) : rc;
 }
 
@@ -504,6 +521,8 @@ static int undelete_locked(struct call *c, void *arg)
                          " WHERE id = ?1",
                          "ss", s.id, slug);
     }
+    if (rc == 0)
+        rc = notice_space(c->sql, s.id, &c->error);
     s.slug = slug;
     return rc == 0 ? send_made(c, &s, false, had) : rc;
 }

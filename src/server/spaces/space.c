@@ -1,6 +1,7 @@
 #include "server/spaces/space.h"
 
 #include "server/call.h"
+#include "server/notice.h"
 #include "server/spaces/role.h"
 #include "server/spaces/slug.h"
 
@@ -311,7 +312,7 @@ int space_insert(struct sql *c, const struct space *s, const struct member *owne
                      "INSERT INTO members (id, space, account, role, created)"
                      " VALUES (?1, ?2, ?3, ?4, ?5)",
                      "ssssi", owner->id, s->id, owner->account, owner->role, owner->created);
-    return rc;
+    return rc ? rc : notice_members(c, owner->account, error);
 }
 
 void space_new_id(const struct raum_env *env, char out[SPACE_ID])

@@ -1,5 +1,6 @@
 #include "server/spaces/spaces.h"
 
+#include "server/notice.h"
 #include "server/spaces/role.h"
 #include "server/spaces/slug.h"
 #include "server/spaces/space.h"
@@ -132,7 +133,7 @@ static int leave_gone(struct sql *c, struct arena *a, const char *space, const c
     if (rc == 0)
         rc = sql_run(c, error, "DELETE FROM members WHERE space = ?1 AND account = ?2", "ss", space,
                      account);
-    return rc;
+    return rc ? rc : notice_members(c, account, error);
 }
 
 struct name {

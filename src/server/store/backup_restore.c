@@ -191,7 +191,7 @@ static int check(struct db *db, const char *sql, const char *fine, struct raum_e
 static int check_version(struct db *db, struct raum_error *error)
 {
     int64_t version = 0, newest = 0, tables = 0;
-    while (migrations[newest])
+    while (migrations[newest].both)
         newest++;
     int result = db_query_int(db,
                               "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"

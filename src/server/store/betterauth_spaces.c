@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "schema/schema.h"
+#include "server/notice.h"
 #include "server/spaces/role.h"
 #include "server/spaces/slug.h"
 #include "server/spaces/space.h"
@@ -241,7 +242,10 @@ static int take_member(struct betterauth *x, struct db_stmt *row, const char *id
         x->report->orphans++;
         return 0;
     }
-    x->report->members += result == 0 && sql_changed(x->to) > 0;
+    bool made = result == 0 && sql_changed(x->to) > 0;
+    x->report->members += made;
+    if (made && sql_is_postgres(x->to))
+        result = notice_members(x->to, account, x->error);
     return result;
 }
 
@@ -387,5 +391,5 @@ int betterauth_spaces(struct betterauth *x)
         result = organizations(x);
     for (size_t i = 0; result == 0 && i < x->accounts.count; i++)
         result = make_personal(x, x->accounts.ids[i]);
-    return result;
+    return result ? result : notice_outside(x->to, x->error);
 }

@@ -18,6 +18,8 @@ struct lite {
     struct sql sql;
     struct db *db;
     struct sql_gate *gate;
+    struct sql_said *said;  /* in this transaction */
+    struct sql_said **mark; /* where the part of it that is at work began to say something */
 };
 
 static struct db *db_of(struct sql *c)
@@ -171,8 +173,10 @@ static int lite_commit(struct sql *c, struct raum_error *error)
 {
     struct lite *l = (struct lite *)c;
     int result = db_commit(l->db, error);
-    if (result == 0)
+    if (result == 0) {
+        sql_said_deliver(&l->said, l->gate); /* within the gate: in the order of commits */
         sql_gate_leave(l->gate);
+    }
     return result < 0 ? refine(c, result, error) : 0;
 }
 
@@ -180,13 +184,32 @@ static void lite_rollback(struct sql *c)
 {
     struct lite *l = (struct lite *)c;
     db_rollback(l->db);
+    sql_said_drop(&l->said);
     sql_gate_leave(l->gate);
+}
+
+static int lite_part(struct sql *c, enum sql_part what, struct raum_error *error)
+{
+    struct lite *l = (struct lite *)c;
+    int result = db_exec(l->db, sql_part_texts[what], error);
+    if (what == SQL_PART_BEGIN)
+        for (l->mark = &l->said; *l->mark; l->mark = &(*l->mark)->next)
+            continue;
+    else if (what == SQL_PART_UNDO)
+        sql_said_drop(l->mark);
+    return result;
 }
 
 static int lite_lock(struct sql *c, const char *name, struct raum_error *error)
 {
     (void)c, (void)name, (void)error; /* the transaction is the lock: there is one writer */
     return 0;
+}
+
+static int lite_notify(struct sql *c, const char *channel, const char *payload,
+                       struct raum_error *error)
+{
+    return sql_say(&((struct lite *)c)->said, channel, payload, error);
 }
 
 static void lite_close(struct sql *c)
@@ -206,7 +229,9 @@ static const struct sql_driver driver = {
     .begin = lite_begin,
     .commit = lite_commit,
     .rollback = lite_rollback,
+    .part = lite_part,
     .lock = lite_lock,
+    .notify = lite_notify,
 };
 
 /* SQLite would make it readable for others; its WAL and index take the rights of the file. A file
