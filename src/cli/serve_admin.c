@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define PAGE 500
+#define QUOTA_MB_MAX 100000000
 #define ORIGIN_DEFAULT "http://127.0.0.1:7117"
 
 struct admin {
@@ -221,6 +222,19 @@ static int tier(struct admin *x)
     return rc ? rc : out_done(&x->cli->out, x->words[1], x->words[0]);
 }
 
+/* "quota EMAIL MB", or "quota EMAIL usual". */
+static int quota(struct admin *x)
+{
+    char *end;
+    const char *text = x->words[1];
+    long long mb = strtoll(text, &end, 10);
+    bool usual = strcmp(text, "usual") == 0;
+    if (!usual && (*text < '0' || *text > '9' || *end || mb > QUOTA_MB_MAX))
+        return cli_usage(x->cli, "%s", tr("quota takes a number of MB, or: usual"));
+    int rc = admin_set_quota(x->sql, &x->arena, x->words[0], usual ? -1 : mb << 20, &x->cli->error);
+    return rc ? rc : out_done(&x->cli->out, text, x->words[0]);
+}
+
 static int reset_link(struct admin *x)
 {
     const char *link, *origin = cli_value(x->cli, "--origin");
@@ -279,6 +293,7 @@ static const struct {
     {"spaces", 0, spaces},     {"tier", 2, tier},
     {"stats", 0, stats},       {"import-better-auth", 1, import_better_auth},
     {"new-epoch", 0, new_epoch},
+    {"quota", 2, quota},
 };
 
 /* ---- the database ---- */

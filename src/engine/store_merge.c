@@ -52,7 +52,7 @@ static int same_text(struct merge *m, const struct schema_field *f, const struct
     int result = value_open(m->r, m->theirs, f, theirs, m->arena, &a, error);
     if (result == 0)
         result = value_open(m->r, m->mine, f, mine, m->arena, &b, error);
-    if (result == RAUM_EKEY_MISSING) /* its key is yet to come: then as the server, which has none */
+    if (result == RAUM_EKEY_MISSING) /* yet to come: then as the server, which has none */
         return 0;
     *out = result == 0 && a.kind == VALUE_TEXT && b.kind == VALUE_TEXT &&
            merge_compare_values(a.text, a.len, b.text, b.len) == 0;

@@ -461,6 +461,7 @@ static void fill_defaults(struct http_options *o)
     o->slow_max = o->slow_max ? o->slow_max : 64;
     o->heavy_workers = !o->heavy ? 0 : o->heavy_workers ? o->heavy_workers : 3;
     o->heavy_max = o->heavy_max ? o->heavy_max : 64;
+    o->heavy_ms = o->heavy_ms ? o->heavy_ms : 300000;
     o->header_ms = o->header_ms ? o->header_ms : 10000;
     o->request_ms = o->request_ms ? o->request_ms : 30000;
     o->idle_ms = o->idle_ms ? o->idle_ms : 60000;

@@ -115,9 +115,11 @@ struct http_options {
      * Called on a loop. */
     bool (*slow)(void *arg, const struct http_request *head);
     int slow_workers, slow_max; /* 0: 3, and 64 of them waiting; more get 503 + Retry-After */
-    /* The same once more, for requests that wait for something else (a picture's decoder). */
+    /* The same once more, for requests that wait for something else (a picture's decoder); they may
+     * take heavy_ms. */
     bool (*heavy)(void *arg, const struct http_request *head);
-    int heavy_workers, heavy_max;
+    int heavy_workers, heavy_max; /* 0: as above */
+    int heavy_ms;                 /* 0: five minutes */
     http_handler *handle;
     void *arg;
     int (*worker_start)(void *arg, void **state, struct raum_error *error); /* may be NULL */

@@ -171,6 +171,8 @@ void job_arrived(struct evhttp_request *req, void *arg)
     bool slow = s->o.slow && s->o.slow(s->o.arg, &j->q);
     bool heavy = !slow && s->o.heavy && s->o.heavy(s->o.arg, &j->q);
     j->queue = &s->queues[slow ? QUEUE_SLOW : heavy ? QUEUE_HEAVY : QUEUE_FAST];
+    if (heavy)
+        c->deadline = l->now + s->o.heavy_ms;
     int waiting = j->queue->count; /* a look without the lock */
     if (waiting + l->batch_count >= j->queue->max) {
         answer_busy(j);
@@ -345,7 +347,8 @@ void *job_worker(void *arg)
     void *state = NULL;
     if (!start_worker(s, &state))
         return NULL;
-    if (queue != &s->queues[QUEUE_FAST]) /* a thread of its own priority; whoever asks little goes first */
+    /* A thread of its own priority; whoever asks little goes first. */
+    if (queue != &s->queues[QUEUE_FAST])
         setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
     pthread_mutex_lock(&s->lock);
     for (;;) {

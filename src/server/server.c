@@ -10,6 +10,7 @@
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/media/media.h"
 #include "server/relay/writer.h"
 #include "server/routes/page.h"
 #include "server/routes/plain.h"
@@ -30,7 +31,8 @@
 
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
-    vault_routes, sync_routes, stream_routes,       plain_routes, page_routes, NULL,
+    vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
+    plain_routes, page_routes,        NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -71,6 +73,14 @@ static int set_database(struct server *s, struct raum_error *error)
     return s->database ? 0 : err_set(error, RAUM_ENOMEM, NULL);
 }
 
+static int open_media(struct server *s, struct raum_error *error)
+{
+    const struct server_options *o = &s->options;
+    const struct media_limits limits = {o->picture_max, o->quota};
+    return media_open(&s->media, s->env, o->media ? o->media : o->data, &limits, o->resizers,
+                      o->resizer_count, error);
+}
+
 static int open_parts(struct server *s, struct raum_error *error)
 {
     const struct server_options *o = &s->options;
@@ -91,6 +101,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = sql_migrate(s->sql, error);
     if (rc == 0)
         rc = server_check_epoch(s, error);
+    if (rc == 0)
+        rc = open_media(s, error);
     if (rc == 0)
         rc = limiter_new(&s->limiter, s->env, error);
     if (rc == 0)
@@ -163,6 +175,12 @@ static bool is_slow(void *arg, const struct http_request *head)
     return false;
 }
 
+static bool is_heavy(void *arg, const struct http_request *head)
+{
+    (void)arg;
+    return uploads_heavy(head);
+}
+
 /* Each hash at work takes 19 MiB and a core: half of the cores are left to those who ask little. */
 static int hashers(void)
 {
@@ -182,6 +200,8 @@ static int listen_on(struct server *s, struct raum_error *error)
         .credentials = has_credentials,
         .slow = is_slow,
         .slow_workers = hashers(),
+        .heavy = is_heavy,
+        .heavy_workers = s->options.resizer_count + 4, /* parts while others decode */
         .handle = handle,
         .arg = s,
         .worker_start = worker_start,
@@ -261,6 +281,7 @@ void server_stop(struct server *s)
     plain_counts_free(s->counts);
     pages_free(s->pages);
     upstream_free(s->upstream);
+    media_close(s->media);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);

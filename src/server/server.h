@@ -3,6 +3,7 @@
  * records, it runs no replica.
  *
  * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock
+ *                  media/ uploads/, unless --media puts them elsewhere
  *                  mark (server/epoch.h) */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
@@ -24,6 +25,8 @@ struct mailer;
 struct relay_writer; /* relay/writer.h */
 struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
 struct pages; /* routes/page.h */
+struct media; /* pictures (media/media.h) */
+struct media_resizer;
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -39,6 +42,10 @@ struct server_options {
     const char *secret;              /* NULL: data/secret, made at first start */
     const char *vault_key;           /* its file; NULL: data/vault.key, made at first start */
     const char *files;               /* folder of static files; NULL: none */
+    const char *media;               /* folder of pictures; NULL: data */
+    const struct media_resizer *resizers; /* lent; NULL: pictures cannot be uploaded */
+    int resizer_count;
+    int64_t picture_max, quota;      /* bytes of one picture, of an account's; 0: as media.h says */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
     int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */
@@ -61,6 +68,7 @@ struct server {
     struct limiter *limiter;
     struct mailer *mailer;
     struct pages *pages;
+    struct media *media;
     struct upstream *upstream;       /* NULL unless --auth */
     struct auth_keys *keys;
     struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */

@@ -287,6 +287,18 @@ static int clear(struct raum *r, const struct outgoing_row *row, uint64_t tags,
     return result;
 }
 
+/* The row that was sent. RAUM_END: it was erased meanwhile, and its number may be another's. */
+static int load_sent(struct raum *r, const struct outgoing *o, uint32_t index, struct arena *a,
+                     struct row *row, struct raum_error *error)
+{
+    const struct outgoing_row *of = &o->rows[index];
+    const struct wire_change *c = &o->changes[index];
+    int result = row_load_number(r, of->table, of->n, a, row, error);
+    bool same = result == 0 && strcmp(row->id, c->id) == 0 &&
+                (of->table || strcmp(row->opaque, c->table) == 0);
+    return result < 0 ? result : same ? 0 : RAUM_END;
+}
+
 int outgoing_done(struct raum *r, const struct outgoing *o, uint32_t index,
                   struct raum_error *error)
 {
@@ -298,7 +310,7 @@ int outgoing_done(struct raum *r, const struct outgoing *o, uint32_t index,
     if (result < 0)
         return result;
     arena_init(&a, 64u << 20);
-    result = row_load_number(r, of->table, of->n, &a, &row, error);
+    result = load_sent(r, o, index, &a, &row, error);
     if (result == 0) {
         uint64_t done = unchanged(&row, c, of->tags);
         if ((of->tags & EXTRA_BIT) && unknown_unchanged(r, &row, c))
@@ -306,11 +318,9 @@ int outgoing_done(struct raum *r, const struct outgoing *o, uint32_t index,
         if (of->tags & (UINT64_C(1) << TAG_AUTHOR)) /* goes with the making */
             done |= UINT64_C(1) << TAG_AUTHOR;
         result = clear(r, of, done, error);
-    } else if (result == RAUM_END) {
-        result = clear(r, of, ~UINT64_C(0), error);
     }
     arena_release(&a);
-    return replica_end(r, result, error);
+    return replica_end(r, result == RAUM_END ? 0 : result, error);
 }
 
 int outgoing_park(struct raum *r, const struct outgoing *o, uint32_t index, int code,
@@ -318,9 +328,16 @@ int outgoing_park(struct raum *r, const struct outgoing *o, uint32_t index, int 
 {
     const struct outgoing_row *of = &o->rows[index];
     struct db_stmt s = {0};
+    struct arena a;
+    struct row row;
     int result = replica_begin(r, error);
     if (result < 0)
         return result;
+    arena_init(&a, 64u << 20);
+    result = load_sent(r, o, index, &a, &row, error);
+    arena_release(&a);
+    if (result) /* with its row went what was refused of it */
+        return replica_end(r, result == RAUM_END ? 0 : result, error);
     result = db_prepare(r->db, &s, &db_grant_own,
                         "INSERT INTO parked (n, tbl, code) VALUES (?1, ?2, ?3) ON CONFLICT (n, "
                         "tbl) DO UPDATE SET code = excluded.code",

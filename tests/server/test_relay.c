@@ -486,6 +486,35 @@ struct writer {
     int number, failed;
 };
 
+/* One task by a connection of its own. 0: applied. */
+static int write_one(struct sql *c, const char *account, const char *id)
+{
+    struct raum_error error = {0};
+    struct relay *mine;
+    struct arena a;
+    struct json_doc d;
+    struct wire_request q;
+    struct wire_result r[1];
+    struct relay_written *written;
+    uint32_t count;
+    struct relay_caller who = {.account = account, .client = "w"};
+    arena_init(&a, 8u << 20);
+    json_init(&d);
+    char *text = arena_printf(&a,
+                              "{\"changes\":[{\"table\":\"tasks\",\"id\":\"%s\",\"op\":\"insert\","
+                              "\"spaceId\":\"fam\",\"data\":{\"title\":\"x\"}}]}",
+                              id);
+    int failed = relay_new(&mine, c, &env, &error) != 0;
+    failed += json_parse(&d, text, strlen(text), 0, &error) != 0;
+    failed += wire_read_request(&d, &a, &q, &error) != 0;
+    failed += relay_push(mine, &who, &q, &a, r, &written, &count, &error) != 0;
+    failed += r[0].status != WIRE_APPLIED;
+    relay_free(mine);
+    json_release(&d);
+    arena_release(&a);
+    return failed;
+}
+
 static void *write_many(void *arg)
 {
     struct writer *w = arg;
@@ -510,8 +539,13 @@ static void *write_many(void *arg)
                                   w->number, i);
         w->failed += json_parse(&d, text, strlen(text), 0, &error) != 0;
         w->failed += wire_read_request(&d, &a, &q, &error) != 0;
-        w->failed += relay_push(mine, &who, &q, &a, r, &written, &count, &error) != 0;
-        w->failed += r[0].status != WIRE_APPLIED;
+        int rc;
+        do /* a busy machine makes a writer wait too long: it tries again, as a device does */
+            rc = relay_push(mine, &who, &q, &a, r, &written, &count, &error);
+        while (rc == RAUM_EBUSY);
+        if (rc != 0 || r[0].status != WIRE_APPLIED)
+            print_message("%d: %d %s\n", w->number, rc, error.text);
+        w->failed += rc != 0 || r[0].status != WIRE_APPLIED;
         json_release(&d);
         arena_release(&a);
     }
@@ -555,6 +589,46 @@ static void test_concurrent_writers_G_S2(void **state)
     assert_int_equal(total, 200);
 }
 
+static void *write_second(void *arg)
+{
+    struct sql *c = kit_connect(&kit);
+    *(int *)arg = write_one(c, "bert", "second");
+    sql_close(c);
+    return NULL;
+}
+
+/* The one whose transaction began first commits last; a reader that stands between the two commits
+ * misses neither. (On SQLite the second waits for the first: there is one writer.) */
+static void test_opposite_order_G_S2(void **state)
+{
+    (void)state;
+    pthread_t second;
+    int failed = 0, seen[2] = {0};
+    struct sql *first = kit_connect(&kit);
+    const char *cursor = pull_as("anna", NULL, "fam");
+    KIT_OK(&kit, sql_begin(first, &kit.error));
+    assert_int_equal(pthread_create(&second, NULL, write_second, &failed), 0);
+    if (kit_is_postgres())
+        pthread_join(second, NULL);
+    for (int turn = 0; turn < 2; turn++) {
+        cursor = arena_str(&arena, pull_as("anna", cursor, "fam"));
+        seen[0] += found("first") != NULL;
+        seen[1] += found("second") != NULL;
+        if (turn == 0) {
+            if (kit_is_postgres())
+                assert_int_equal(seen[1], 1);
+            assert_int_equal(write_one(first, "anna", "first"), 0);
+            KIT_OK(&kit, sql_end(first, 0, &kit.error));
+            if (!kit_is_postgres())
+                pthread_join(second, NULL);
+        }
+    }
+    assert_int_equal(failed, 0);
+    assert_int_equal(seen[0], 1);
+    assert_int_equal(seen[1], 1);
+    sql_close(first);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -573,6 +647,7 @@ int main(void)
         TEST(test_pages_and_epoch_G_S2),
         TEST(test_concurrent_writers_G_S2),
         TEST(test_many_spaces_G_S2),
+        TEST(test_opposite_order_G_S2),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

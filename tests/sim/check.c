@@ -110,14 +110,16 @@ static struct raw *raw_open(int device)
                   "(SELECT ref FROM accounts WHERE id = ?1)");
     raw_prepare(raw, &raw->rows, buf_text(&sql));
     buf_reset(&sql);
-    buf_str(&sql, "SELECT n FROM (");
+    buf_str(&sql, "SELECT n, what FROM (SELECT n, 'dirty' AS what FROM dirty ");
     for (const struct schema_table *t = schema_tables; t->name; t++)
-        buf_printf(&sql, "SELECT n FROM \"data_%s\" UNION ALL ", t->name);
-    buf_str(&sql,
-            "SELECT n FROM data_opaque UNION ALL SELECT n FROM dirty UNION ALL SELECT n FROM "
-            "parked UNION ALL SELECT n FROM conflicts UNION ALL SELECT space << 40 FROM media "
-            "UNION ALL SELECT space << 40 FROM keys UNION ALL SELECT space << 40 FROM coming) "
-            "WHERE n >> 40 NOT IN (SELECT ref FROM spaces)");
+        buf_printf(&sql, "UNION ALL SELECT n, '%s' FROM \"data_%s\" ", t->name, t->name);
+    buf_str(&sql, "UNION ALL SELECT n, 'opaque' FROM data_opaque "
+                  "UNION ALL SELECT n, 'parked' FROM parked "
+                  "UNION ALL SELECT n, 'conflicts' FROM conflicts "
+                  "UNION ALL SELECT space << 40, 'media' FROM media "
+                  "UNION ALL SELECT space << 40, 'keys' FROM keys "
+                  "UNION ALL SELECT space << 40, 'coming' FROM coming) "
+                  "WHERE n >> 40 NOT IN (SELECT ref FROM spaces)");
     raw_prepare(raw, &raw->orphans, buf_text(&sql));
     raw_prepare(raw, &raw->spaces, "SELECT id, role FROM spaces WHERE ref = ?1 OR ?1 = 0");
     raw_prepare(raw, &raw->clock, "SELECT value FROM meta WHERE key = 'clock'");
@@ -189,8 +191,8 @@ void check_device(int device)
         sim_die("device %d cannot be looked at: %s", device, sqlite3_errmsg(raw->db));
     sqlite3_reset(raw->rows);
     if (sqlite3_step(raw->orphans) == SQLITE_ROW)
-        sim_die("device %d holds something of space %lld, which is not there", device,
-                (long long)(sqlite3_column_int64(raw->orphans, 0) >> 40));
+        sim_die("device %d holds something (%s) of space %lld, which is not there", device,
+                column(raw->orphans, 1), (long long)(sqlite3_column_int64(raw->orphans, 0) >> 40));
     sqlite3_reset(raw->orphans);
 }
 

@@ -101,7 +101,7 @@ static void claim(int device, int place, struct raum_handle *h)
     static const char *const slots[] = {"avatar", "face-ref"};
     char json[400], id[RAUM_ID_MAX];
     int account = sim.devices[device].account;
-    for (int n = 0; n < 20; n++) {
+    for (int n = 0; n < 30; n++) {
         int which = recent(device, place);
         const struct made *m = which < 0 ? NULL : &sim.made[which];
         if (!m || strcmp(m->table, "meImages") != 0 || m->account != account)
@@ -128,9 +128,9 @@ void edit_some(int device)
         return;
     if (what < 3 || which < 0)
         make(device, place, h);
-    else if (what == 3 && place != PLACE_USER)
+    else if (what < 5 && place != PLACE_USER)
         claim(device, place, h);
-    else if (what == 4)
+    else if (what == 5)
         edit_again(device);
     else
         change(device, which, h);
@@ -259,6 +259,7 @@ void edit_adopt(int device)
         d->last = -1;
     }
     d->told_clock = 0;
+    d->met = false;
     if (guest) {
         NEED(write_as_guest(d, ids));
         snprintf(personal, sizeof personal, "p-%s", account);

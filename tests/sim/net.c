@@ -529,7 +529,7 @@ void net_stream(int i)
     struct arena a;
     char epoch[17], *since;
     bool more = true;
-    if (d->cut > sim.step)
+    if (d->cut > sim.step || !d->met)
         return;
     arena_init(&a, 256u << 20);
     NEED(relay_epoch(sim.sql, &sim.server_world.env, epoch, &sim.error));

@@ -394,5 +394,6 @@ bool people_learn(int i)
     /* What was refused meanwhile is offered again. */
     if (changed && !sim_done(i, outgoing_retry(d->r, 0, &sim.error), false, "another try"))
         return false;
-    return exchange_keys(i);
+    d->met |= exchange_keys(i);
+    return !disk_is_dead(i);
 }

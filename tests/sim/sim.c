@@ -83,9 +83,10 @@ bool sim_done(int device, int result, bool refusable, const char *what)
     struct device *d = &sim.devices[device];
     if (result < 0 && !refusable && !disk_is_dead(device))
         sim_die("device %d: %s: %s", device, what, sim.error.text);
-    /* A clock that was ahead is set back, also by an answer over which the device died then. */
-    if (d->r && ((result >= 0 && !disk_is_dead(device)) || d->r->clock_saved < d->told_clock))
+    if (d->r && result >= 0 && !disk_is_dead(device))
         d->told_clock = d->r->clock_saved;
+    else if (d->r && d->r->clock.last < d->told_clock) /* it was ahead; perhaps it is set back */
+        d->told_clock = d->r->clock.last;
     return result >= 0;
 }
 
@@ -193,7 +194,10 @@ struct raum_handle *device_scope(int i, int place)
 static void sync_some(int i)
 {
     struct device *d = &sim.devices[i];
-    if (sim_below(2) && d->cut <= sim.step && !people_learn(i)) /* else it knows roles of before */
+    bool learns = sim_below(2) || !d->met; /* else it knows roles of before */
+    if (!d->met && d->cut > sim.step)
+        return;
+    if (learns && d->cut <= sim.step && !people_learn(i))
         return;
     session_start(d->session);
     for (uint32_t n = 1 + sim_below(4); n > 0; n--)

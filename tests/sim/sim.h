@@ -40,6 +40,7 @@ struct device {
     const char *sent_space;
     int stream_roles[SHARED]; /* as its last stream knew them */
     int cut;                  /* no network before this step */
+    bool met;                 /* its keys have copies: signing in sees to that before it syncs */
     uint64_t told_clock;      /* of the last write that was said to be done */
     int last;                 /* which row was written last here; -1 */
     int imports;

@@ -78,7 +78,7 @@ static int check_value(struct relay_change *c, const struct schema_field *f,
         return 0;
     int result = json_parse(doc, in->value, in->len, 0, NULL);
     if (result == 0)
-        result = schema_check(f, json_root(doc), NULL);
+        result = schema_check_foreign(f, json_root(doc), NULL);
     return result == 0 ? 0 : refuse(c, RAUM_EBAD_CHANGE);
 }
 
@@ -104,7 +104,8 @@ static int add_text(struct relay_change *c, const char *name, const char *text,
     return f.value ? add(c, &f) : RAUM_ENOMEM;
 }
 
-/* What is said of a row's place and maker is compared, not believed (G-T7). */
+/* What is said of a row's place and maker is compared, not believed (G-T7). A maker that comes with
+ * its stamp is merged: of two makings the earlier holds here as on devices. */
 static int check_claim(struct relay_change *c, const struct merge_field *f, bool *drop)
 {
     const char *text = text_of(f, c->a);
@@ -115,8 +116,10 @@ static int check_claim(struct relay_change *c, const struct merge_field *f, bool
         return refuse(c, RAUM_EBAD_CHANGE);
     const char *author =
         c->stored->exists ? relay_text(&c->record, "authorId", c->a) : c->who->account;
-    if (author && strcmp(text, author) == 0)
+    if (author && strcmp(text, author) == 0) {
+        *drop = f->plain || c->wire->op != WIRE_INSERT; /* of two makings the earlier holds */
         return 0;
+    }
     return refuse(c, c->stored->exists ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
 }
 
@@ -480,6 +483,8 @@ static int take(struct relay_change *c, struct raum_error *error)
         result = shared_before(c, &shared, error);
     if (result == 0)
         result = relay_batch_keep(c->batch, to, &c->before, error);
+    if (result == 0)
+        result = relay_shows(c, is_private, error);
     if (result)
         return result;
     if (!PLANT(RELAY_SEQ) || !to->exists)

@@ -37,4 +37,8 @@ int relay_change_apply(struct relay_change *c, struct raum_error *error) BASE_CH
 /* After a slot was written: the pictures that it held and holds are sent again. */
 int relay_slot_touch(struct relay_change *c, struct raum_error *error) BASE_CHECK;
 
+/* After the record is merged and within its transaction: which pictures it shows, to whom
+ * (shows.c). */
+int relay_shows(struct relay_change *c, bool is_private, struct raum_error *error) BASE_CHECK;
+
 #endif

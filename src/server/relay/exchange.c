@@ -17,7 +17,8 @@ static void put_retract(struct json_writer *w, const struct relay_retract *r)
     json_close_object(w);
 }
 
-/* The wire's answer, with what is still to come and what is withdrawn beside it when there is any. */
+/* The wire's answer, with what is still to come and what is withdrawn beside it when there is any.
+ */
 static void put_answer(struct buf *out, const struct relay_page *page)
 {
     struct json_writer w;

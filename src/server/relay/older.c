@@ -29,7 +29,8 @@ void relay_older_tag(const struct relay *r, const char *epoch, const char *app, 
 {
     unsigned char hash[8];
     char text[17 + 2 * WIRE_NAME_MAX + 4];
-    int len = snprintf(text, sizeof text, "%s\n%s\n%s", epoch, app, table ? table : "");
+    int len = snprintf(text, sizeof text, "%s\n%.*s\n%.*s", epoch, WIRE_NAME_MAX, app,
+                       WIRE_NAME_MAX, table ? table : "");
     r->env->hash(r->env->ctx, hash, sizeof hash, text, (size_t)len, NULL);
     hex_put(out, hash, sizeof hash);
 }

@@ -10,8 +10,8 @@ static int sweep_receipts(struct sql *c, int64_t oldest, struct raum_error *erro
     int result = 0;
     do
         result = sql_run(c, error,
-                         "DELETE FROM receipts WHERE digest IN (SELECT digest FROM receipts WHERE "
-                         "created < ?1 LIMIT ?2)",
+                         "DELETE FROM receipts WHERE (part, digest) IN (SELECT part, digest FROM "
+                         "receipts WHERE created < ?1 LIMIT ?2)",
                          "ii", oldest, (int64_t)SWEEP_ROWS);
     while (result == 0 && sql_changed(c) == SWEEP_ROWS);
     return result;

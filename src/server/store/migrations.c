@@ -118,5 +118,38 @@ const struct migration migrations[] = {
     "CREATE POLICY account ON partitions FOR SELECT USING (id = 'user:' || " SET("account")
     " OR id IN (SELECT space FROM members WHERE account = " SET("account") "));"
     SWEPT("history") SWEPT("receipts")},
+    {
+    /* Pictures (server/media). A picture is of the space it was uploaded to and of who uploaded it:
+     * another's same id is another picture. `used`: rows showed it once, so that rows alone decide
+     * who sees it; seen: the last time it was known to be wanted. */
+    "CREATE TABLE media ("
+    " space TEXT NOT NULL, id TEXT NOT NULL, owner TEXT NOT NULL, hash TEXT NOT NULL,"
+    " type TEXT NOT NULL, purpose TEXT NOT NULL, bytes BIGINT NOT NULL, width BIGINT NOT NULL,"
+    " height BIGINT NOT NULL, used BIGINT NOT NULL DEFAULT 0, created BIGINT NOT NULL,"
+    " seen BIGINT NOT NULL, deleted BIGINT, PRIMARY KEY (space, id, owner));"
+    "CREATE INDEX media_id ON media (id);"
+    "CREATE INDEX media_hash ON media (hash);"
+    "CREATE INDEX media_owner ON media (owner);"
+    "CREATE INDEX media_seen ON media (seen);"
+    /* What the storage holds, once whatever the number of pictures that are these bytes. */
+    "CREATE TABLE blobs ("
+    " hash TEXT PRIMARY KEY, type TEXT NOT NULL, bytes BIGINT NOT NULL, touched BIGINT NOT NULL);"
+    /* Which records show which picture of which uploader, kept in the transaction of the record
+     * (server/relay/shows.c). live: the record is not deleted. */
+    "CREATE TABLE media_refs ("
+    " space TEXT NOT NULL, tbl BIGINT NOT NULL, record TEXT NOT NULL, media TEXT NOT NULL,"
+    " owner TEXT NOT NULL, author TEXT NOT NULL, private BIGINT NOT NULL, live BIGINT NOT NULL,"
+    " PRIMARY KEY (space, tbl, record, media));"
+    "CREATE INDEX media_refs_media ON media_refs (media, space);"
+    /* Uploads: their bytes so far are a file of this name. done: it became the picture. */
+    "CREATE TABLE uploads ("
+    " id TEXT PRIMARY KEY, account TEXT NOT NULL, space TEXT NOT NULL, media TEXT NOT NULL,"
+    " purpose TEXT NOT NULL, length BIGINT NOT NULL, metadata TEXT NOT NULL,"
+    " done BIGINT NOT NULL DEFAULT 0, created BIGINT NOT NULL, expires BIGINT NOT NULL);"
+    "CREATE INDEX uploads_account ON uploads (account);"
+    "CREATE INDEX uploads_expires ON uploads (expires);"
+    /* Accounts whose room for pictures is another than the server's usual one. */
+    "CREATE TABLE media_quotas (account TEXT PRIMARY KEY, bytes BIGINT NOT NULL);",
+    NULL},
     {NULL, NULL},
 };
