@@ -183,6 +183,22 @@ int http_reply(struct http_request *q, int status, const char *type, const void 
     return q->answer.error;
 }
 
+int http_reply_buf(struct http_request *q, int status, const char *type, struct buf *body)
+{
+    int result = http_reply(q, status, type, NULL, 0);
+    if (result == 0)
+        result = body->error;
+    if (result == 0) {
+        size_t max = q->answer.max;
+        buf_release(&q->answer);
+        q->answer = *body;
+        q->answer.max = max;
+        *body = (struct buf){.max = body->max};
+    }
+    buf_release(body);
+    return result;
+}
+
 /* ---- a loop */
 
 void loop_wake(struct http_loop *l)

@@ -28,6 +28,7 @@ struct conn;
 struct job_queue;
 
 /* A request on its way through a worker. */
+enum { JOB_HANDLER = 1, JOB_RESUME = 2 };
 struct job {
     struct http_request q;
     char id[17];
@@ -40,6 +41,7 @@ struct job {
     int64_t started;     /* ms */
     struct job_queue *queue; /* whose workers are for it */
     bool queued, orphan; /* orphan: held is counted without a connection */
+    atomic_int awaits;   /* JOB_HANDLER, JOB_RESUME: what must be over before it is queued again */
     char peer[64];
 };
 
@@ -152,6 +154,7 @@ struct http_server {
     pthread_mutex_t lock; /* of the queues and the states below */
     pthread_cond_t changed;
     struct job_queue queues[QUEUES];
+    int suspended; /* requests in no queue and with no worker */
     int started, failed, quiet;
     bool closed;
     struct raum_error why;

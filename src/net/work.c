@@ -264,10 +264,52 @@ static void count_answer(struct http_server *s, struct job *j)
     atomic_fetch_add_explicit(&s->buffered, j->answered, memory_order_relaxed);
 }
 
+/* A suspended request goes on when its handler has returned and somebody has resumed it: the later
+ * of the two puts it in front of those that are new, for it holds memory and is nearly done. */
+static void let_go(struct job *j, int what)
+{
+    struct http_server *s = j->q.server;
+    struct job_queue *queue = j->queue;
+    if (atomic_fetch_and(&j->awaits, ~what) != what)
+        return;
+    pthread_mutex_lock(&s->lock);
+    j->next = queue->first;
+    queue->first = j;
+    if (!j->next)
+        queue->last = &j->next;
+    queue->count++;
+    s->suspended--;
+    if (s->closed) { /* the others wait for this to be over, too */
+        for (int i = 0; i < QUEUES; i++)
+            pthread_cond_broadcast(&s->queues[i].wanted);
+    } else if (queue->waiting > 0)
+        pthread_cond_signal(&queue->wanted);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void http_suspend(struct http_request *q)
+{
+    pthread_mutex_lock(&q->server->lock);
+    q->server->suspended++;
+    pthread_mutex_unlock(&q->server->lock);
+    q->suspended = true;
+}
+
+void http_resume(struct http_request *q)
+{
+    let_go((struct job *)q, JOB_RESUME); /* it is the first member of one */
+}
+
 static void run(struct http_server *s, struct job *j, void *state)
 {
     struct http_request *q = &j->q;
+    q->suspended = false;
+    atomic_store(&j->awaits, JOB_HANDLER | JOB_RESUME);
     s->o.handle(s->o.arg, state, q);
+    if (q->suspended) { /* j may be with another worker as soon as it is let go */
+        let_go(j, JOB_HANDLER);
+        return;
+    }
     if (q->status < 200 || q->status > 599 || q->answer.error)
         answer_instead(q, 500, NO_ANSWER);
     count_answer(s, j);
@@ -310,7 +352,7 @@ void *job_worker(void *arg)
         setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        while (!queue->first && !s->closed) {
+        while (!queue->first && !(s->closed && s->suspended == 0)) {
             queue->waiting++;
             pthread_cond_wait(&queue->wanted, &s->lock);
             queue->waiting--;

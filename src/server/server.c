@@ -11,6 +11,7 @@
 #include "server/limiter.h"
 #include "server/mail.h"
 #include "server/media/media.h"
+#include "server/relay/writer.h"
 #include "server/routes/page.h"
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
@@ -244,6 +245,8 @@ int server_start(struct server **out, const struct server_options *options,
         return rc;
     struct server *s = *out;
     rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
+    if (rc == 0 && !sql_is_postgres(s->sql))
+        rc = relay_writer_new(&s->writer, s->database, s->env, error);
     if (rc == 0)
         rc = listen_on(s, error);
     /* Only now the port is known; until somebody was told of it nobody asks. */
@@ -271,6 +274,7 @@ void server_stop(struct server *s)
     s->stopping = true;
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
     watch_free(s->watch);
     hub_free(s->hub);
     mailer_free(s->mailer);

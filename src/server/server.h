@@ -22,6 +22,7 @@ struct limiter;
 struct server_counts;
 struct route;
 struct mailer;
+struct relay_writer; /* relay/writer.h */
 struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
 struct pages; /* routes/page.h */
 struct media; /* pictures (media/media.h) */
@@ -61,6 +62,7 @@ struct server {
     bool secure;                     /* origin is https: __Secure- cookies */
     struct sql *sql;                 /* of the main thread: migrations, sweeps */
     struct http_server *http;
+    struct relay_writer *writer;     /* of pushes; NULL on PostgreSQL, and until it listens */
     struct hub *hub;                 /* open streams; NULL: not listening */
     struct watch *watch;             /* with --auth: of whom they are */
     struct limiter *limiter;

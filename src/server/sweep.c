@@ -1,7 +1,9 @@
-/* What goes by itself with time: sessions and links that have run out, spaces past their undo. */
+/* What goes by itself with time: sessions and links that have run out, spaces past their undo, what
+ * the relay keeps for a month. */
 #include "server/epoch.h"
 #include "server/media/media.h"
 #include "server/server.h"
+#include "server/relay/relay.h"
 #include "server/spaces/spaces.h"
 #include "server/store/sql.h"
 
@@ -25,5 +27,7 @@ int server_sweep(struct server *s, struct raum_error *error)
         rc = server_check_epoch(s, error);
     if (rc == 0)
         rc = spaces_sweep(s->sql, now, error);
-    return rc ? rc : media_sweep(s->media, s->sql, error);
+    if (rc == 0)
+        rc = media_sweep(s->media, s->sql, error);
+    return rc ? rc : relay_sweep(s->sql, now, error);
 }

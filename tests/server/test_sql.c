@@ -532,6 +532,40 @@ static void test_isolation(void **state)
     sql_close(c);
 }
 
+/* A part that fails is undone alone, what came before and after it stays; on both. */
+static void test_parts(void **state)
+{
+    (void)state;
+    struct sql *c = kit_connect(&k);
+    OK(sql_begin(c, e));
+    OK(put_on(c, "a", 1, NULL));
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "p%d", i);
+        OK(sql_part_begin(c, e));
+        OK(sql_begin(c, e)); /* nested transactions within a part are the part's */
+        OK(put_on(c, name, 1, NULL));
+        int result = sql_end(c, i == 1 ? RAUM_ENOT_FOUND : 0, e);
+        assert_int_equal(sql_part_end(c, result, e), i == 1 ? RAUM_ENOT_FOUND : 0);
+    }
+    OK(sql_part_begin(c, e));
+    OK(put_on(c, "q", 1, NULL));
+    OK(sql_begin(c, e));
+    assert_int_equal(sql_end(c, RAUM_EBUSY, e), RAUM_EBUSY); /* forgotten by who called it */
+    assert_int_equal(sql_part_end(c, 0, e), RAUM_EBUSY);
+    assert_int_equal(count_on(c), 3);
+    assert_int_equal(count(), 0);
+    OK(sql_end(c, 0, e));
+    assert_int_equal(count(), 3);
+    OK(sql_begin(c, e));
+    OK(sql_part_begin(c, e));
+    OK(put_on(c, "z", 1, NULL));
+    OK(sql_part_end(c, 0, e));
+    assert_int_equal(sql_end(c, RAUM_EBUSY, e), RAUM_EBUSY); /* the whole takes its parts along */
+    assert_int_equal(count(), 3);
+    sql_close(c);
+}
+
 /* ---- migrations */
 
 static void test_migrate_again(void **state)
@@ -566,6 +600,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_values_return),
+        TEST(test_parts),
         TEST(test_nulls_and_empties),
         TEST(test_numbers_of_expressions),
         TEST(test_question_marks_in_quotes),

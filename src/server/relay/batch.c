@@ -77,6 +77,7 @@ int relay_batch_write(struct relay_batch *b, struct raum_error *error)
         result = relay_body_write(b->relay, &r->fields, body, error);
         if (result == 0)
             result = take(b, body, &r->body, &r->len, error);
+        b->part->bytes += (int64_t)r->len - (int64_t)r->stored;
     }
     if (result == 0)
         result = relay_store_put(b->relay->sql, b->part->ref, b->records, b->count, b->a, error);

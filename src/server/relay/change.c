@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ADDED_MAX 8       /* fields that a change is completed with */
 #define FIELD_OVERHEAD 48 /* bytes that a field takes beside its value, at most */
 
 /* The change is refused, the others go on (G-S6). */
@@ -22,6 +23,8 @@ static const char *text_of(const struct merge_field *f, struct arena *a)
     const char *text = NULL;
     if (!f)
         return NULL;
+    if (f->len >= 2 && f->value[0] == '"' && !memchr(f->value, '\\', f->len))
+        return arena_copy(a, f->value + 1, f->len - 2);
     json_init(&doc);
     if (json_parse(&doc, f->value, f->len, 0, NULL) == 0)
         text = json_str(json_root(&doc), a);
@@ -44,12 +47,18 @@ static bool is_true(const struct merge_field *f)
     return f && f->len == 4 && memcmp(f->value, "true", 4) == 0;
 }
 
+static const struct merge_field *field_of(const struct merge_field *list, uint32_t count,
+                                          const char *name)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return &list[i];
+    return NULL;
+}
+
 static const struct merge_field *incoming(const struct relay_change *c, const char *name)
 {
-    for (uint32_t i = 0; i < c->count; i++)
-        if (strcmp(c->fields[i].name, name) == 0)
-            return &c->fields[i];
-    return NULL;
+    return field_of(c->fields, c->count, name);
 }
 
 /* ---- the change made complete ---- */
@@ -64,20 +73,18 @@ bool relay_is_sealed(const struct schema_field *f, const struct merge_field *in)
 static int check_value(struct relay_change *c, const struct schema_field *f,
                        const struct merge_field *in)
 {
-    struct json_doc doc;
+    struct json_doc *doc = &c->relay->doc;
     if (relay_is_sealed(f, in))
         return 0;
-    json_init(&doc);
-    int result = json_parse(&doc, in->value, in->len, 0, NULL);
+    int result = json_parse(doc, in->value, in->len, 0, NULL);
     if (result == 0)
-        result = schema_check_foreign(f, json_root(&doc), NULL);
-    json_release(&doc);
+        result = schema_check_foreign(f, json_root(doc), NULL);
     return result == 0 ? 0 : refuse(c, RAUM_EBAD_CHANGE);
 }
 
 static int add(struct relay_change *c, const struct merge_field *f)
 {
-    if (c->count == WIRE_FIELDS_MAX + 4)
+    if (c->count == c->wire->count + ADDED_MAX)
         return refuse(c, RAUM_ETOO_LARGE);
     c->fields[c->count++] = *f;
     return 0;
@@ -155,6 +162,8 @@ static int text_or_nothing(struct relay_change *c, const char *name, const char 
     bool plain = true;
     if (incoming(c, name))
         return 0;
+    if (!field_of(c->wire->fields, c->wire->count, name)) /* it is said, only not believed */
+        c->altered = true;
     for (uint32_t i = 0; i < c->count; i++) /* as old as the oldest of what it was made with */
         if (!c->fields[i].plain && (plain || c->fields[i].stamp.at < stamp.at)) {
             stamp = c->fields[i].stamp;
@@ -169,7 +178,7 @@ static int complete(struct relay_change *c)
     char now[CLOCK_TEXT];
     const struct wire_change *w = c->wire;
     int result = 0;
-    c->fields = arena_alloc(c->a, (WIRE_FIELDS_MAX + 4) * sizeof *c->fields);
+    c->fields = arena_alloc(c->a, ((size_t)w->count + ADDED_MAX) * sizeof *c->fields);
     if (!c->fields)
         return RAUM_ENOMEM;
     for (uint32_t i = 0; i < w->count && result == 0; i++)
@@ -258,7 +267,7 @@ static int stamp_plain(struct relay_change *c, struct raum_error *error)
             continue;
         if (!asked)
             result = receipt(c, error);
-        asked = true;
+        asked = c->altered = true;
         c->fields[i].stamp.at = c->at;
     }
     return result;
@@ -330,18 +339,16 @@ static int may_write(struct relay_change *c, const struct merge_field *f,
 {
     const struct schema_field *own = schema_field(c->table, f->name, strlen(f->name));
     const char *subject = NULL;
-    struct json_doc doc;
+    struct json_doc *doc = &c->relay->doc;
     if (!own || own->right == RIGHT_FIXED || PLANT(RELAY_RIGHTS))
         return 0;
     int result = own->right == RIGHT_PERSON ? picture_subject(c, f, &subject, error) : 0;
     if (result < 0)
         return result;
-    json_init(&doc);
-    int may = json_parse(&doc, f->value, f->len, 0, NULL);
+    int may = json_parse(doc, f->value, f->len, 0, NULL);
     if (may == 0)
-        may = rights_field(own, c->stored->exists ? OP_UPDATE : OP_INSERT, row, json_root(&doc),
+        may = rights_field(own, c->stored->exists ? OP_UPDATE : OP_INSERT, row, json_root(doc),
                            subject, c->who->account, NULL);
-    json_release(&doc);
     return may == 0 ? 0 : refuse(c, may);
 }
 
@@ -399,8 +406,10 @@ static int merge(struct relay_change *c, const struct rights_row *row, uint32_t 
         const struct schema_field *own = schema_field(c->table, f->name, strlen(f->name));
         if (merge_is_fixed(c->table, f->name))
             result = may_fix(c, f, choice, row->author);
-        if (f->whole && own && own->right == RIGHT_CONSENT && is_true(f) && !is_true(old))
+        if (f->whole && own && own->right == RIGHT_CONSENT && is_true(f) && !is_true(old)) {
+            c->altered = true;
             continue; /* G-T12 */
+        }
         *kept += choice == MERGE_KEEP;
         if (result || choice != MERGE_TAKE)
             continue;
@@ -437,12 +446,22 @@ static int shared_before(struct relay_change *c, int64_t *shared, struct raum_er
     return result;
 }
 
-static bool too_large(const struct merge_record *r)
+static size_t weight(const struct merge_record *r)
 {
     size_t bytes = 0;
     for (uint32_t i = 0; i < r->count; i++)
         bytes += r->fields[i].len + FIELD_OVERHEAD;
-    return bytes > RELAY_RECORD_MAX;
+    return bytes;
+}
+
+/* No partition grows without end; deleting and making smaller go on in one that is full. */
+static bool is_full(const struct relay_change *c)
+{
+    const struct relay_part *p = c->part;
+    if (!c->stored->exists)
+        return p->records >= RELAY_PART_RECORDS_MAX || p->bytes >= RELAY_PART_BYTES_MAX;
+    return p->bytes >= RELAY_PART_BYTES_MAX && c->wire->op != WIRE_DELETE &&
+           weight(&c->record) > weight(&c->stored->fields);
 }
 
 /* The merged record takes its place in the batch. */
@@ -452,8 +471,10 @@ static int take(struct relay_change *c, struct raum_error *error)
     const char *visibility = relay_text(&c->record, "visibility", c->a);
     bool is_private = visibility && strcmp(visibility, "private") == 0;
     int64_t author = 0, shared = to->shared;
-    if (too_large(&c->record))
+    if (weight(&c->record) > RELAY_RECORD_MAX)
         return refuse(c, RAUM_ETOO_LARGE);
+    if (is_full(c))
+        return refuse(c, RAUM_ELIMIT);
     int result = relay_ref(c->relay, relay_text(&c->record, "authorId", c->a), &author, error);
     c->part->seq++;
     if (!is_private)
@@ -472,6 +493,7 @@ static int take(struct relay_change *c, struct raum_error *error)
     to->is_private = is_private;
     to->author = author;
     to->fields = c->record;
+    c->part->records += !to->exists;
     to->exists = to->changed = true;
     return relay_slot_touch(c, error);
 }
@@ -519,6 +541,7 @@ static int begin(struct relay_change *c, struct raum_error *error)
         return result;
     if (tbl == 0) /* nobody made a row of that name */
         return refuse(c, RAUM_ENOT_FOUND);
+    c->altered = c->wire->space ? strcmp(c->wire->space, c->part->id) != 0 : c->part->type >= 0;
     c->stored = relay_batch_add(c->batch, tbl, c->wire->id);
     return c->stored ? 0 : RAUM_ENOMEM;
 }

@@ -22,6 +22,7 @@ struct relay_change {
     struct merge_record before; /* fields that were overwritten */
     struct merge_field *fields; /* the change's, complete and checked */
     uint32_t count;
+    bool altered; /* what is stored is not what the device holds */
     bool timed; /* digest holds the receipt that is to be kept, at */
     unsigned char digest[RAUM_HASH_BYTES];
     uint64_t at;

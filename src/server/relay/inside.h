@@ -21,6 +21,7 @@ struct relay {
     uint64_t last; /* the newest time given out */
     struct arena scratch; /* of the batch at work */
     struct buf body;      /* of the record being written */
+    struct json_doc doc;  /* of the value being looked at */
     bool restored; /* this database came back from a backup; false: ask again */
 };
 
@@ -33,8 +34,6 @@ int relay_ref_find(struct relay *r, const char *name, int64_t *ref,
 /* The name of a number, lent until the request ends; NULL for 0. CORRUPT if there is none. */
 int relay_name(struct relay *r, int64_t ref, const char **name,
                struct raum_error *error) BASE_CHECK;
-/* After a transaction that failed: what it named may not exist. */
-void relay_forget(struct relay *r);
 /* Before a request: starts anew when too many names are held. Texts lent before are gone. */
 void relay_trim(struct relay *r);
 
@@ -63,9 +62,11 @@ bool relay_is_sealed(const struct schema_field *f, const struct merge_field *in)
 
 struct relay_part {
     int64_t ref, seq; /* ref 0: nothing was ever written to it */
+    int64_t records, bytes; /* that it holds; known while it is written to */
     const char *id;
     int type; /* enum schema_space_type; -1: a user partition */
     int role; /* of the caller; ROLE_NONE: not in it */
+    bool altered; /* by a push: as relay_written */
 };
 /* The partition that a change names, for this caller: sentinels and offline ids become what they
  * stand for (G-U4). 0, or the code that the change is refused with (NOT_ALLOWED, UNKNOWN_TABLE). */
@@ -80,6 +81,11 @@ int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *er
 int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a,
                 struct relay_part **out, uint32_t *count, struct raum_error *error) BASE_CHECK;
 
+/* relay_pull, right after the caller's own push: what that wrote is not sent back where the caller
+ * had seen all before it, unless it was altered; the cursor moves on over it. */
+int relay_pull_behind(struct relay *r, const struct relay_caller *who, const char *since,
+                      const char *space, const struct relay_written *own, uint32_t own_count,
+                      struct arena *a, struct relay_page *out, struct raum_error *error) BASE_CHECK;
 /* ---- records of a stretch ---- */
 
 struct relay_row {

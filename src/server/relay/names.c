@@ -99,6 +99,7 @@ int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
     r->env = env;
     arena_init(&r->scratch, SCRATCH_MAX);
     buf_init(&r->body, RELAY_RECORD_MAX * 2);
+    json_init(&r->doc);
     *out = r;
     return 0;
 }
@@ -110,6 +111,7 @@ void relay_free(struct relay *r)
     empty(r);
     arena_release(&r->scratch);
     buf_release(&r->body);
+    json_release(&r->doc);
     free(r);
 }
 

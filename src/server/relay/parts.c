@@ -85,11 +85,13 @@ int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *er
     int result = sql_scope(r->sql, "partition", p->id, error);
     if (result < 0)
         return result;
-    result =
-        sql_one(r->sql, &rows, error, "SELECT ref, seq FROM partitions WHERE id = ?1", "s", p->id);
+    result = sql_one(r->sql, &rows, error,
+                     "SELECT ref, seq, records, bytes FROM partitions WHERE id = ?1", "s", p->id);
     if (result == 0) {
         p->ref = sql_int(rows, "ref");
         p->seq = sql_int(rows, "seq");
+        p->records = sql_int(rows, "records");
+        p->bytes = sql_int(rows, "bytes");
     }
     sql_rows_free(rows);
     return result == RAUM_END ? 0 : result;
@@ -101,9 +103,10 @@ static int read_space(struct relay *r, const struct relay_caller *who, struct re
 {
     struct sql_rows *rows;
     int result = sql_one(r->sql, &rows, error,
-                         "SELECT s.type AS type, m.role AS role, p.ref AS ref, p.seq AS seq FROM "
-                         "members m JOIN spaces s ON s.id = m.space LEFT JOIN partitions p ON p.id "
-                         "= m.space WHERE m.space = ?1 AND m.account = ?2 AND s.deleted IS NULL",
+                         "SELECT s.type AS type, m.role AS role, p.ref AS ref, p.seq AS seq, "
+                         "p.records AS records, p.bytes AS bytes FROM members m JOIN spaces s ON "
+                         "s.id = m.space LEFT JOIN partitions p ON p.id = m.space WHERE m.space = "
+                         "?1 AND m.account = ?2 AND s.deleted IS NULL",
                          "ss", p->id, who->account);
     p->role = ROLE_NONE;
     if (result == 0) {
@@ -111,6 +114,8 @@ static int read_space(struct relay *r, const struct relay_caller *who, struct re
         p->role = rights_role(sql_text(rows, "role"));
         p->ref = sql_int(rows, "ref");
         p->seq = sql_int(rows, "seq");
+        p->records = sql_int(rows, "records");
+        p->bytes = sql_int(rows, "bytes");
     }
     sql_rows_free(rows);
     if (PLANT(RELAY_ROLE) && p->role == ROLE_NONE) {

@@ -110,8 +110,25 @@ static int next_cursor(struct pulling *p, const struct relay_part *parts, uint32
     return result ? err_set(error, result, NULL) : 0;
 }
 
+/* Where the caller stands: behind its own push, if nothing of others lies before that. */
+static int64_t stands_at(const struct relay_part *part, int64_t seen,
+                         const struct relay_written *own, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!own[i].changed && own[i].from == seen && strcmp(own[i].partition, part->id) == 0)
+            return own[i].to;
+    return seen;
+}
+
 int relay_pull(struct relay *r, const struct relay_caller *who, const char *since,
                const char *space, struct arena *a, struct relay_page *out, struct raum_error *error)
+{
+    return relay_pull_behind(r, who, since, space, NULL, 0, a, out, error);
+}
+
+int relay_pull_behind(struct relay *r, const struct relay_caller *who, const char *since,
+                      const char *space, const struct relay_written *own, uint32_t own_count,
+                      struct arena *a, struct relay_page *out, struct raum_error *error)
 {
     struct pulling p = {.relay = r, .who = who, .a = a, .out = out};
     struct relay_cursor cursor;
@@ -129,7 +146,8 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
         return result;
     read_cursor(&p, since, epoch, &cursor);
     for (uint32_t i = 0; i < count && result == 0; i++) {
-        int64_t seen = seen_of(&cursor, parts[i].ref);
+        int64_t seen =
+            stands_at(&parts[i], seen_of(&cursor, parts[i].ref), own, own_count);
         if (space && strcmp(parts[i].id, space) != 0) {
             parts[i].seq = seen;
             continue;

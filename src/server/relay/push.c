@@ -59,8 +59,10 @@ static int push_batch(struct pushing *p, uint32_t which, struct relay_batch *b, 
     }
     if (result == 0)
         result = relay_batch_load(b, error);
-    for (uint32_t i = 0; i < count && result == 0; i++)
+    for (uint32_t i = 0; i < count && result == 0; i++) {
         result = relay_change_apply(&changes[i], error);
+        b->part->altered |= changes[i].altered || p->who->app;
+    }
     return result ? result : relay_batch_write(b, error);
 }
 
@@ -97,8 +99,10 @@ static int push_part(struct pushing *p, uint32_t which, struct relay_written *wr
     if (result == 0)
         result = push_all(p, which, error);
     if (result == 0 && part->seq != before)
-        result = sql_later(p->relay->sql, error, "UPDATE partitions SET seq = ?1 WHERE ref = ?2",
-                           "ii", part->seq, part->ref);
+        result = sql_later(p->relay->sql, error,
+                           "UPDATE partitions SET seq = ?1, records = ?2, bytes = ?3 WHERE ref = "
+                           "?4",
+                           "iiii", part->seq, part->records, part->bytes, part->ref);
     if (result == 0 && part->seq != before)
         result = notice_written(p->relay->sql, p->who->account, p->who->client, part->id, before,
                                 part->seq, error);
@@ -106,7 +110,7 @@ static int push_part(struct pushing *p, uint32_t which, struct relay_written *wr
     if (result < 0)
         relay_forget(p->relay);
     else
-        *written = (struct relay_written){part->id, before, part->seq};
+        *written = (struct relay_written){part->id, before, part->seq, part->altered};
     return result;
 }
 
@@ -207,17 +211,3 @@ int relay_beaten(struct relay *r, const struct relay_caller *who, const struct w
     return result;
 }
 
-int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error)
-{
-    int64_t oldest = now_ms - RELAY_KEEP_MS;
-    char text[24];
-    snprintf(text, sizeof text, "%lld", (long long)oldest);
-    int result = sql_scope(c, "before", text, error);
-    if (result == 0)
-        result = sql_run(c, error, "DELETE FROM history WHERE created < ?1", "i", oldest);
-    if (result == 0)
-        result = sql_scope(c, "before", text, error);
-    if (result == 0)
-        result = sql_run(c, error, "DELETE FROM receipts WHERE created < ?1", "i", oldest);
-    return result;
-}

@@ -22,6 +22,8 @@
 #endif
 #define RELAY_PAGE_BYTES ((size_t)768 << 10) /* and about as many bytes */
 #define RELAY_RECORD_MAX ((size_t)512 << 10) /* bytes of a record */
+#define RELAY_PART_RECORDS_MAX INT64_C(1000000)    /* of a partition; then LIMIT */
+#define RELAY_PART_BYTES_MAX (INT64_C(2) << 30)
 #define RELAY_KEEP_MS (INT64_C(30) * 24 * 3600 * 1000)
 
 struct relay; /* one a worker: its connection, and the names it has seen */
@@ -42,6 +44,7 @@ struct relay_caller {
 struct relay_written {
     const char *partition; /* id */
     int64_t from, to;      /* seq: everything behind `from` up to `to` */
+    bool changed; /* not just as the device has it: something was filled in, left out, translated */
 };
 
 /* Merges the changes: one transaction for each partition that they touch. `results` has room for
@@ -73,9 +76,27 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
                const char *space, struct arena *a, struct relay_page *out,
                struct raum_error *error) BASE_CHECK;
 
-/* One exchange as the wire has it: pushes what the request brings, then answers with what became of
- * it and what lies behind the cursor. `out` gets the answer's JSON. BAD_CHANGE, TOO_LARGE: not a
- * request; others as relay_push. *written as there. */
+/* One exchange as the wire has it, in three steps, so that the middle one may be a writer's
+ * (writer.h): the request is read; what it brings is pushed; the answer says what became of it and
+ * what lies behind the cursor. */
+struct relay_exchange {
+    struct relay_caller who;
+    struct wire_request request;
+    struct wire_result *results;   /* one a change */
+    struct relay_written *written; /* `count` of them */
+    uint32_t count;
+};
+/* `doc` and `who` are lent until the answer. BAD_CHANGE, TOO_LARGE: not a request. */
+int relay_exchange_read(struct relay_exchange *x, const struct relay_caller *who,
+                        const struct json_doc *doc, struct arena *a,
+                        struct raum_error *error) BASE_CHECK;
+/* As relay_push. */
+int relay_exchange_push(struct relay *r, struct relay_exchange *x, struct arena *a,
+                        struct raum_error *error) BASE_CHECK;
+/* `out` gets the answer's JSON. As relay_pull. */
+int relay_exchange_answer(struct relay *r, const struct relay_exchange *x, const char *space,
+                          struct arena *a, struct buf *out, struct raum_error *error) BASE_CHECK;
+/* All three. *written as relay_push has it. */
 int relay_exchange(struct relay *r, const struct relay_caller *who, const struct json_doc *doc,
                    const char *space, struct arena *a, struct buf *out,
                    struct relay_written **written, uint32_t *count,
@@ -85,7 +106,10 @@ int relay_exchange(struct relay *r, const struct relay_caller *who, const struct
 int relay_pull_json(struct relay *r, const struct relay_caller *who, const char *since,
                     struct arena *a, struct buf *out, struct raum_error *error) BASE_CHECK;
 
-/* Forgets history and receipts that are older than 30 days. */
+/* After a transaction that failed around a push: what it named may not exist. */
+void relay_forget(struct relay *r);
+/* Forgets history and receipts that are older than 30 days, on SQLite a few thousand in a
+ * transaction, so that nobody waits for it. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
 /* The epoch of this database: made at the first call, 16 hex digits. */
 int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],

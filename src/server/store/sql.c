@@ -58,6 +58,7 @@ void sql_close(struct sql *c)
     if (c->slot)
         c->slot_release(c->slot);
     sql_forget_all(c);
+    sql_rows_free(c->spare); /* it has no home any more: this ends it */
     c->driver->close(c);
 }
 
@@ -225,11 +226,14 @@ int64_t sql_changed(const struct sql *c)
 static int query(struct sql *c, struct sql_rows **out, struct raum_error *error, const char *sql,
                  const char *types, va_list *args)
 {
-    struct sql_rows *rows = calloc(1, sizeof *rows);
+    struct sql_rows *rows = c->spare ? c->spare : calloc(1, sizeof *rows);
     *out = NULL;
     if (!rows)
         return err_set(error, RAUM_ENOMEM, NULL);
-    arena_init(&rows->arena, SQL_ROWS_MAX);
+    if (!c->spare)
+        arena_init(&rows->arena, SQL_ROWS_MAX);
+    c->spare = NULL;
+    rows->home = c;
     int result = run(c, rows, error, sql, types, args);
     if (result < 0) {
         sql_rows_free(rows);
@@ -305,6 +309,14 @@ void sql_rows_free(struct sql_rows *rows)
 {
     if (!rows)
         return;
+    struct sql *home = rows->home;
+    if (home && !home->spare) {
+        struct arena arena = rows->arena;
+        arena_reset(&arena);
+        *rows = (struct sql_rows){.arena = arena};
+        home->spare = rows;
+        return;
+    }
     arena_release(&rows->arena);
     free(rows);
 }
@@ -393,6 +405,30 @@ int sql_end(struct sql *c, int result, struct raum_error *error)
     c->depth = 0;
     drop_scope(c);
     return result;
+}
+
+const char *const sql_part_texts[] = {"SAVEPOINT part", "RELEASE part",
+                                      "ROLLBACK TO part; RELEASE part"};
+
+int sql_part_begin(struct sql *c, struct raum_error *error)
+{
+    assert(c->depth == 1 && "a part of a transaction, and of no other part");
+    int result = c->driver->part(c, SQL_PART_BEGIN, error);
+    c->depth += result == 0;
+    return result;
+}
+
+int sql_part_end(struct sql *c, int result, struct raum_error *error)
+{
+    assert(c->depth == 2);
+    c->depth--;
+    bool undo = result < 0 || c->failed < 0;
+    if (result >= 0 && undo)
+        result = err_at(error, "sql", c->failed, "a part of it failed: nothing was written");
+    int ended =
+        c->driver->part(c, undo ? SQL_PART_UNDO : SQL_PART_KEEP, undo ? NULL : error);
+    c->failed = ended < 0 ? ended : 0; /* what happened within is over with it */
+    return ended < 0 && result >= 0 ? ended : result;
 }
 
 int sql_scope(struct sql *c, const char *name, const char *value, struct raum_error *error)

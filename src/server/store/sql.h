@@ -27,6 +27,9 @@ void sql_close(struct sql *c); /* NULL is fine; rolls back */
  * called with it by sql_close. */
 void **sql_slot(struct sql *c, void (*release)(void *thing));
 bool sql_is_postgres(const struct sql *c);
+/* This connection writes most of what is written: on SQLite it keeps 64 MiB of pages instead of
+ * 4. */
+int sql_writes_most(struct sql *c, struct raum_error *error) BASE_CHECK;
 /* Brings the tables to this program's version, before anybody else may work; several nodes at once
  * are fine. NEWER_DATABASE. On PostgreSQL NOT_ALLOWED for a role that row-level security does not
  * bind: nothing would keep spaces apart but each statement's own filter. */
@@ -58,7 +61,7 @@ int sql_one(struct sql *c, struct sql_rows **out, struct raum_error *error, cons
 int sql_many(struct sql *c, struct sql_rows **out, struct raum_error *error, const char *sql,
              const char *types, ...) BASE_CHECK;
 int sql_next(struct sql_rows *rows, struct raum_error *error) BASE_CHECK;
-void sql_rows_free(struct sql_rows *rows); /* NULL is fine */
+void sql_rows_free(struct sql_rows *rows); /* before sql_close; NULL is fine */
 
 /* Columns by name (an assertion if there is none); lent until the next row. */
 const char *sql_text(struct sql_rows *rows, const char *name); /* NULL for null */
@@ -73,6 +76,11 @@ char *sql_copy(struct sql_rows *rows, const char *name, struct arena *a);
 int sql_begin(struct sql *c, struct raum_error *error) BASE_CHECK;
 /* Ends it: commits if result is 0, else rolls back; gives the first failure. */
 int sql_end(struct sql *c, int result, struct raum_error *error) BASE_CHECK;
+/* Within a transaction: a part of it that is undone alone if result is negative, everything else
+ * stays; gives result, or why even that failed (then the transaction is lost). Parts do not nest.
+ */
+int sql_part_begin(struct sql *c, struct raum_error *error) BASE_CHECK;
+int sql_part_end(struct sql *c, int result, struct raum_error *error) BASE_CHECK;
 /* Within a transaction: nobody else holds the same name until it ends ("space:<id>"). On SQLite
  * the transaction itself is that lock. */
 int sql_lock(struct sql *c, const char *name, struct raum_error *error) BASE_CHECK;

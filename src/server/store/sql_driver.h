@@ -47,6 +47,7 @@ struct sql {
     } scope[SQL_SCOPES]; /* to be sent with the next statement */
     int scope_count;
     int64_t changed;
+    struct sql_rows *spare; /* of an earlier statement, empty: most statements give few rows */
     struct sql_stmt cache[SQL_CACHE_SETS][SQL_CACHE_WAYS];
     unsigned char next[SQL_CACHE_SETS]; /* the way that goes when all are taken */
 };
@@ -68,7 +69,11 @@ struct sql_rows {
     struct sql_row *first, *last;
     const struct sql_row *now; /* NULL: before the first, or behind the last */
     bool begun;
+    struct sql *home; /* where it goes when it is freed */
 };
+
+enum sql_part { SQL_PART_BEGIN, SQL_PART_KEEP, SQL_PART_UNDO };
+extern const char *const sql_part_texts[]; /* what both databases understand */
 
 struct sql_driver {
     void (*close)(struct sql *c); /* no transaction is open, no statement prepared */
@@ -88,6 +93,8 @@ struct sql_driver {
     int (*begin)(struct sql *c, struct raum_error *error);
     int (*commit)(struct sql *c, struct raum_error *error);
     void (*rollback)(struct sql *c);
+    /* A part of the transaction: begun, kept, or undone with what was said in it. */
+    int (*part)(struct sql *c, enum sql_part what, struct raum_error *error);
     int (*lock)(struct sql *c, const char *name, struct raum_error *error);
     /* After migrations: may this role be trusted with them? NULL: always. */
     int (*judge)(struct sql *c, struct raum_error *error);

@@ -647,6 +647,11 @@ static void pg_rollback(struct sql *c)
 }
 
 /* Servers that share a database have schemas of their own, and then locks of their own. */
+static int pg_part(struct sql *c, enum sql_part what, struct raum_error *error)
+{
+    return pg_script(c, sql_part_texts[what], error);
+}
+
 static int pg_lock(struct sql *c, const char *name, struct raum_error *error)
 {
     PGresult *r;
@@ -711,6 +716,7 @@ static const struct sql_driver driver = {
     .begin = pg_begin,
     .commit = pg_commit,
     .rollback = pg_rollback,
+    .part = pg_part,
     .lock = pg_lock,
     .judge = pg_judge,
     .notify = pg_notify,
