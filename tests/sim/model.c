@@ -149,16 +149,25 @@ bool model_is_private(const struct mrow *row)
     return f && strcmp(f->value, "\"private\"") == 0;
 }
 
-static int64_t *seq_of(struct model *m, const char *space)
+static int part_of(struct model *m, const char *space)
 {
     for (int i = 0; i < m->part_count; i++)
         if (m->parts[i].space == space)
-            return &m->parts[i].seq;
+            return i;
     if (m->part_count == MODEL_PARTS)
         abort();
     m->parts[m->part_count].space = space;
-    m->parts[m->part_count].seq = 0;
-    return &m->parts[m->part_count++].seq;
+    m->parts[m->part_count].seq = m->parts[m->part_count].taken = 0;
+    return m->part_count++;
+}
+
+bool model_seen(struct model *m, const char *space, int64_t seq)
+{
+    int p = part_of(m, space);
+    int64_t taken = m->parts[p].taken, by = seq - m->parts[p].seq;
+    m->parts[p].seq = seq;
+    m->parts[p].taken = 0;
+    return taken ? by >= taken : by == 0;
 }
 
 int64_t model_seq(const struct model *m, const char *space)
@@ -547,7 +556,7 @@ static void apply(struct applying *x, struct json_value change)
         row = *x->row;
     if (!may_at_all(x, author, subject) || !merge(x, &row, author, subject, &taken) || !taken)
         return;
-    ++*seq_of(x->m, x->space);
+    x->m->parts[part_of(x->m, x->space)].taken++;
     if (x->row) {
         *x->row = row;
         return;
