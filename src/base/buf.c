@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,8 +52,21 @@ char *buf_room(struct buf *b, size_t len)
     return b->data + b->len;
 }
 
+/* Most pieces are small and fit: those do not go through buf_room. */
+static bool fits(const struct buf *b, size_t len)
+{
+    return len < b->cap - b->len && len <= b->max - b->len && !b->error;
+}
+
 void buf_add(struct buf *b, const void *data, size_t len)
 {
+    if (fits(b, len)) {
+        if (len)
+            memcpy(b->data + b->len, data, len);
+        b->len += len;
+        b->data[b->len] = '\0';
+        return;
+    }
     char *at = buf_room(b, len);
     if (!at)
         return;
@@ -69,6 +83,11 @@ void buf_str(struct buf *b, const char *text)
 
 void buf_char(struct buf *b, char c)
 {
+    if (fits(b, 1)) {
+        b->data[b->len++] = c;
+        b->data[b->len] = '\0';
+        return;
+    }
     buf_add(b, &c, 1);
 }
 

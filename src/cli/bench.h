@@ -27,7 +27,7 @@ void bench_line(struct bench_run *b, const char *what, double value, const char 
                 double budget, bool more);
 double bench_now_ms(void); /* monotonic */
 
-extern const struct bench bench_auth;
-extern const struct bench bench_fanout, bench_streams, bench_revoke;
+extern const struct bench bench_auth, bench_push, bench_pull, bench_hydrate;
+extern const struct bench bench_fanout, bench_streams, bench_revoke, bench_media;
 
 #endif

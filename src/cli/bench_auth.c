@@ -5,15 +5,12 @@
 #include "base/err.h"
 #include "cli/bench.h"
 #include "cli/bench_load.h"
+#include "cli/bench_server.h"
 #include "server/auth/crypto.h"
 #include "server/server.h"
 #include "server/store/sql.h"
-#include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define ACCOUNTS 100000
@@ -22,11 +19,6 @@
 #define SECONDS 5
 #define PASSWORD "a bench's password"
 #define WEEK_MS ((int64_t)7 * 86400000)
-
-struct child {
-    pid_t pid;
-    int port;
-};
 
 /* ---- the accounts ---- */
 
@@ -83,76 +75,6 @@ static int make(const char *data, int count, struct raum_error *error)
     return rc;
 }
 
-/* ---- the process ---- */
-
-static int start(const char *data, struct child *child, struct raum_error *error)
-{
-    char *argv[] = {"raum",     "--data",      (char *)data,  "serve",
-                    "--listen", "127.0.0.1:0", "--no-limits", NULL};
-    char line[256] = "";
-    posix_spawn_file_actions_t files;
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return err_set(error, RAUM_EIO, NULL);
-    posix_spawn_file_actions_init(&files);
-    posix_spawn_file_actions_adddup2(&files, ends[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addopen(&files, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
-    int failed = posix_spawn(&child->pid, "/proc/self/exe", &files, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&files);
-    close(ends[1]);
-    FILE *out = failed ? NULL : fdopen(ends[0], "r");
-    const char *colon = out && fgets(line, sizeof line, out) ? strrchr(line, ':') : NULL;
-    if (out)
-        fclose(out);
-    else
-        close(ends[0]);
-    child->port = colon ? (int)strtol(colon + 1, NULL, 10) : 0;
-    return child->port ? 0 : err_set(error, RAUM_EUNREACHABLE, "the server did not start");
-}
-
-static void stop(struct child *child)
-{
-    if (child->pid <= 0)
-        return;
-    kill(child->pid, SIGTERM);
-    while (waitpid(child->pid, NULL, 0) < 0 && !cli_stop)
-        continue;
-}
-
-/* A line of /proc/PID/status, in MB. */
-static double memory(const struct child *child, const char *name)
-{
-    char path[64], line[256];
-    double kb = 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)child->pid);
-    FILE *f = fopen(path, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strncmp(line, name, strlen(name)) == 0)
-            kb = strtod(line + strlen(name) + 1, NULL);
-    if (f)
-        fclose(f);
-    return kb / 1024;
-}
-
-/* What the process has computed so far, in seconds. */
-static double computed(const struct child *child)
-{
-    char path[64], text[1024];
-    unsigned long ticks = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)child->pid);
-    FILE *f = fopen(path, "r");
-    const char *behind = f && fgets(text, sizeof text, f) ? strrchr(text, ')') : NULL;
-    /* Behind the name: the state, ten numbers, then the ticks in user and in system mode. */
-    for (int i = 0; behind && i < 13; i++) {
-        behind = strchr(behind + 1, ' ');
-        if (behind && i >= 11)
-            ticks += strtoul(behind + 1, NULL, 10);
-    }
-    if (f)
-        fclose(f);
-    return (double)ticks / (double)sysconf(_SC_CLK_TCK);
-}
-
 /* ---- the load ---- */
 
 struct asking {
@@ -193,21 +115,24 @@ static void prepare(struct asking *a, bool health, int accounts, int port)
 
 /* A second to get warm, then what counts. *cost: what the server computed for one answer, in µs:
  * that says more than the rate when the machine has other things to do. */
-static int measure(struct bench_run *b, const struct child *child, const struct asking *a,
+static int measure(struct bench_run *b, const struct bench_server *child, struct asking *a,
                    int count, struct load_result out[LOAD_GROUPS], double *cost,
                    struct raum_error *error)
 {
     double seconds = b->scale < 1 ? 1 : SECONDS;
     int rc = load_run(child->port, a->clients, count, seconds / 5, out, error);
-    double before = computed(child);
+    double before = bench_server_computed(child);
     if (rc == 0)
         rc = load_run(child->port, a->clients, count, seconds, out, error);
-    *cost = rc == 0 && out && out->done ? (computed(child) - before) * 1e6 / (double)out->done : 0;
+    *cost = rc == 0 && out && out->done
+                ? (bench_server_computed(child) - before) * 1e6 / (double)out->done
+                : 0;
     return rc;
 }
 
-static int compare(struct bench_run *b, const struct child *child, struct asking *a, int accounts,
-                   struct load_result *own, struct load_result *raw, struct raum_error *error)
+static int compare(struct bench_run *b, const struct bench_server *child, struct asking *a,
+                   int accounts, struct load_result *own, struct load_result *raw,
+                   struct raum_error *error)
 {
     double cost, raw_cost, other;
     prepare(a, true, accounts, child->port);
@@ -239,20 +164,21 @@ static int compare(struct bench_run *b, const struct child *child, struct asking
 static int run(struct bench_run *b, struct raum_error *error)
 {
     int accounts = (int)(ACCOUNTS * b->scale);
-    struct child child = {0};
+    struct bench_server child = {0};
     struct asking *a = calloc(1, sizeof *a);
     struct load_result *results = calloc(2 * LOAD_GROUPS, sizeof *results);
     int rc = a && results ? make(b->folder, accounts, error) : err_set(error, RAUM_ENOMEM, NULL);
     if (rc == 0)
-        rc = start(b->folder, &child, error);
+        rc = bench_server_start(&child, b->folder, NULL, error);
     if (rc == 0)
         rc = compare(b, &child, a, accounts, results, results + LOAD_GROUPS, error);
     if (rc == 0) {
         sleep(2); /* the last sign-ins give back what they took */
-        bench_line(b, "memory afterwards", memory(&child, "VmRSS"), "MB", 0, 60, false);
-        bench_line(b, "memory at most", memory(&child, "VmHWM"), "MB", 0, 0, false);
+        bench_line(b, "memory afterwards", bench_server_memory(&child, "VmRSS"), "MB", 0, 60,
+                   false);
+        bench_line(b, "memory at most", bench_server_memory(&child, "VmHWM"), "MB", 0, 0, false);
     }
-    stop(&child);
+    bench_server_stop(&child);
     free(results);
     free(a);
     return rc;

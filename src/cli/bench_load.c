@@ -11,15 +11,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define ANSWER_MAX 16384
+#define ANSWER_MAX ((size_t)4 << 20)
+#define ANSWER_FIRST 16384
 #define EVENTS 64
 
 struct line {
-    const struct load_client *client;
+    struct load_client *client;
     int fd;
-    size_t got;
+    size_t got, cap;
     double sent; /* ms */
-    char in[ANSWER_MAX + 1];
+    char *in;    /* cap + 1 bytes */
 };
 
 struct load {
@@ -40,12 +41,13 @@ static int dial(struct load *load, struct line *l, struct raum_error *error)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)load->port)};
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = l};
-    int yes = 1;
+    int yes = 1, room = 1 << 20;
     inet_pton(AF_INET, "127.0.0.1", &to.sin_addr);
     l->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     l->got = 0;
     if (l->fd < 0 || connect(l->fd, (const struct sockaddr *)&to, sizeof to) != 0 ||
         setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) != 0 ||
+        setsockopt(l->fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room) != 0 ||
         fcntl(l->fd, F_SETFL, O_NONBLOCK) != 0 ||
         epoll_ctl(load->poll, EPOLL_CTL_ADD, l->fd, &event) != 0) {
         err_set(error, RAUM_EUNREACHABLE, "127.0.0.1:%d: %s", load->port, strerror(errno));
@@ -65,15 +67,17 @@ static bool ask(struct line *l)
 }
 
 /* Status of a whole answer; 0: more to come; -1: none that is understood. */
-static int answered(struct line *l)
+static int answered(struct line *l, const char **body, size_t *len)
 {
     l->in[l->got] = '\0';
     const char *end = strstr(l->in, "\r\n\r\n"), *length = strcasestr(l->in, "\r\ncontent-length:");
     if (!end)
-        return l->got < ANSWER_MAX ? 0 : -1;
+        return l->got < ANSWER_FIRST ? 0 : -1;
     if (l->got < 12 || memcmp(l->in, "HTTP/1.1 ", 9) != 0 || !length || length > end)
         return -1;
-    size_t whole = (size_t)(end + 4 - l->in) + strtoul(length + 17, NULL, 10);
+    *body = end + 4;
+    *len = strtoul(length + 17, NULL, 10);
+    size_t whole = (size_t)(*body - l->in) + *len;
     if (whole > ANSWER_MAX || l->got > whole)
         return -1;
     return l->got < whole ? 0 : (int)strtol(l->in + 9, NULL, 10);
@@ -98,17 +102,35 @@ static void redial(struct load *load, struct line *l)
         hang_up(l);
 }
 
+/* Room for more of an answer; false: there is none. */
+static bool has_room(struct line *l)
+{
+    if (l->got < l->cap)
+        return true;
+    size_t cap = l->cap ? l->cap * 4 : ANSWER_FIRST;
+    char *in = cap <= ANSWER_MAX ? realloc(l->in, cap + 1) : NULL;
+    if (!in)
+        return false;
+    l->in = in;
+    l->cap = cap;
+    return true;
+}
+
 static void readable(struct load *load, struct line *l)
 {
-    ssize_t n = read(l->fd, l->in + l->got, ANSWER_MAX - l->got);
+    const char *body = NULL;
+    size_t len = 0;
+    ssize_t n = has_room(l) ? read(l->fd, l->in + l->got, l->cap - l->got) : 0;
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     l->got += n > 0 ? (size_t)n : 0;
-    int status = n > 0 ? answered(l) : -1;
+    int status = n > 0 ? answered(l, &body, &len) : -1;
     if (status == 0)
         return;
     if (status > 0) {
         count_one(&load->out[l->client->group], status, bench_now_ms() - l->sent);
+        if (l->client->next && status < 300)
+            l->client->next(l->client, body, len);
         if (ask(l))
             return;
     }
@@ -139,7 +161,7 @@ static int run(struct load *load, double seconds, struct raum_error *error)
     return 0;
 }
 
-int load_run(int port, const struct load_client *clients, int count, double seconds,
+int load_run(int port, struct load_client *clients, int count, double seconds,
              struct load_result out[LOAD_GROUPS], struct raum_error *error)
 {
     struct load load = {.port = port, .count = count, .out = out};
@@ -155,8 +177,10 @@ int load_run(int port, const struct load_client *clients, int count, double seco
         load.lines[i] = (struct line){.client = &clients[i], .fd = -1};
     if (rc == 0)
         rc = run(&load, seconds, error);
-    for (int i = 0; load.lines && i < count; i++)
+    for (int i = 0; load.lines && i < count; i++) {
         hang_up(&load.lines[i]);
+        free(load.lines[i].in);
+    }
     free(load.lines);
     if (load.poll >= 0)
         close(load.poll);

@@ -17,6 +17,10 @@ struct load_client {
     const char *request; /* whole; lent */
     size_t len;
     int group; /* 0 .. LOAD_GROUPS - 1: counted apart */
+    /* Called with the body of each good answer: may put another request in place. NULL: the same
+     * again. */
+    void (*next)(struct load_client *self, const char *body, size_t len);
+    void *arg;
 };
 
 struct load_result {
@@ -26,7 +30,7 @@ struct load_result {
 };
 
 /* UNREACHABLE if a connection cannot be made at the start; INTERRUPTED. */
-int load_run(int port, const struct load_client *clients, int count, double seconds,
+int load_run(int port, struct load_client *clients, int count, double seconds,
              struct load_result out[LOAD_GROUPS], struct raum_error *error) BASE_CHECK;
 double load_rate(const struct load_result *r);                     /* answers a second */
 double load_percentile(const struct load_result *r, double share); /* ms; 0.99 */

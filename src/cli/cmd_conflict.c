@@ -1,4 +1,5 @@
-/* `raum conflict`: one's own edits that another person wrote over (G-S15), in the space in scope. */
+/* `raum conflict`: one's own edits that another person wrote over (G-S15), in the space in scope.
+ */
 #include "base/err.h"
 #include "cli/cli.h"
 #include "engine/conflicts.h"
@@ -7,9 +8,12 @@
 #include <stdlib.h>
 
 static const struct out_column columns[] = {
-    {"id", "id", OUT_NUMBER, OUT_KEEP},       {"table", "table", OUT_TEXT, OUT_KEEP},
-    {"row", "row", OUT_TEXT, OUT_DROP},       {"field", "field", OUT_TEXT, OUT_KEEP},
-    {"value", "your value", OUT_JSON, OUT_SHRINK}, {"at", "written", OUT_TIME, OUT_DROP},
+    {"id", "id", OUT_NUMBER, OUT_KEEP},
+    {"table", "table", OUT_TEXT, OUT_KEEP},
+    {"row", "row", OUT_TEXT, OUT_DROP},
+    {"field", "field", OUT_TEXT, OUT_KEEP},
+    {"value", "your value", OUT_JSON, OUT_SHRINK},
+    {"at", "written", OUT_TIME, OUT_DROP},
     {"by", "written over by", OUT_TEXT, OUT_DROP},
 };
 
@@ -46,9 +50,9 @@ static int read_id(struct cli *cli, int64_t *id)
     char *end;
     errno = 0;
     *id = strtoll(cli->words[0], &end, 10);
-    return *end || errno || *id <= 0 ? cli_usage(cli, tr("not the number of a conflict: %s"),
-                                                 cli->words[0])
-                                     : 0;
+    return *end || errno || *id <= 0
+               ? cli_usage(cli, tr("not the number of a conflict: %s"), cli->words[0])
+               : 0;
 }
 
 static int run_restore(struct cli *cli)

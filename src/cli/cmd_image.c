@@ -62,25 +62,6 @@ static int64_t slots_of(struct cli *cli, const char *id)
     return bits;
 }
 
-/* A member of the row for people; null and false are left out. */
-static void pair(struct cli *cli, const char *title, struct json_value v, struct arena *a)
-{
-    const char *text = json_str(v, a);
-    int64_t number;
-    bool on;
-    if (text && *text)
-        out_pair(&cli->out, title, "%s", text);
-    else if (json_int(v, &number))
-        out_pair(&cli->out, title, "%lld", (long long)number);
-    else if (json_bool(v, &on))
-        out_pair(&cli->out, title, "%s", on ? tr("yes") : tr("no"));
-    else if (json_is(v, JSON_ARRAY) && json_count(v)) {
-        size_t len;
-        const char *raw = json_raw(v, &len);
-        out_pair(&cli->out, title, "%.*s", (int)(len < 2000 ? len : 2000), raw);
-    }
-}
-
 static void print_people(struct cli *cli, struct json_value row, int64_t bits)
 {
     char slots[64];
@@ -88,21 +69,21 @@ static void print_people(struct cli *cli, struct json_value row, int64_t bits)
     arena_init(&a, JSON_MAX);
     struct json_value usage = json_get(row, "usage");
     image_slots(bits, slots);
-    pair(cli, tr("id"), json_get(row, "id"), &a);
-    pair(cli, tr("label"), json_get(row, "label"), &a);
-    pair(cli, tr("kind"), json_get(row, "kind"), &a);
-    pair(cli, tr("tags"), json_get(row, "tags"), &a);
+    out_member(&cli->out, tr("id"), json_get(row, "id"), &a);
+    out_member(&cli->out, tr("label"), json_get(row, "label"), &a);
+    out_member(&cli->out, tr("kind"), json_get(row, "kind"), &a);
+    out_member(&cli->out, tr("tags"), json_get(row, "tags"), &a);
     if (*slots)
         out_pair(&cli->out, tr("slots"), "%s", slots);
-    pair(cli, tr("AI may use it"), json_get(usage, "aiReference"), &a);
-    pair(cli, tr("in profile"), json_get(usage, "showInProfile"), &a);
-    pair(cli, tr("width"), json_get(row, "width"), &a);
-    pair(cli, tr("height"), json_get(row, "height"), &a);
-    pair(cli, tr("visibility"), json_get(row, "visibility"), &a);
-    pair(cli, tr("person"), json_get(row, "subjectId"), &a);
-    pair(cli, tr("added"), json_get(row, "createdAt"), &a);
-    pair(cli, tr("changed"), json_get(row, "updatedAt"), &a);
-    pair(cli, tr("deleted"), json_get(row, "deletedAt"), &a);
+    out_member(&cli->out, tr("AI may use it"), json_get(usage, "aiReference"), &a);
+    out_member(&cli->out, tr("in profile"), json_get(usage, "showInProfile"), &a);
+    out_member(&cli->out, tr("width"), json_get(row, "width"), &a);
+    out_member(&cli->out, tr("height"), json_get(row, "height"), &a);
+    out_member(&cli->out, tr("visibility"), json_get(row, "visibility"), &a);
+    out_member(&cli->out, tr("person"), json_get(row, "subjectId"), &a);
+    out_moment(&cli->out, tr("added"), json_get(row, "createdAt"), &a);
+    out_moment(&cli->out, tr("changed"), json_get(row, "updatedAt"), &a);
+    out_moment(&cli->out, tr("deleted"), json_get(row, "deletedAt"), &a);
     arena_release(&a);
 }
 

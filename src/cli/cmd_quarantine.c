@@ -5,12 +5,9 @@
 #include "native/tarball.h"
 
 static const struct out_column columns[] = {
-    {"id", "id", OUT_TEXT, OUT_KEEP},
-    {"name", "space", OUT_TEXT, OUT_SHRINK},
-    {"left", "left", OUT_TIME, OUT_KEEP},
-    {"until", "kept until", OUT_TIME, OUT_KEEP},
-    {"rows", "rows", OUT_NUMBER, OUT_KEEP},
-    {"pictures", "pictures", OUT_NUMBER, OUT_KEEP},
+    {"id", "id", OUT_TEXT, OUT_KEEP},       {"name", "space", OUT_TEXT, OUT_SHRINK},
+    {"left", "left", OUT_TIME, OUT_KEEP},   {"until", "kept until", OUT_TIME, OUT_KEEP},
+    {"rows", "rows", OUT_NUMBER, OUT_KEEP}, {"pictures", "pictures", OUT_NUMBER, OUT_KEEP},
 };
 
 static int put_one(void *arg, const struct quarantine *q, struct raum_error *error)

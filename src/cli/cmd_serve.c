@@ -3,6 +3,8 @@
 #define _GNU_SOURCE
 #include "cli/cmd_serve.h"
 #include "base/err.h"
+#include "image/resize.h"
+#include "media/store.h"
 #include "net/log.h"
 #include "server/server.h"
 #include <pthread.h>
@@ -17,6 +19,8 @@
 #define TRUSTED_MAX 64
 #define SECRET_FILE_MAX 4096
 #define SWEEP_SECONDS 3600
+#define DECODERS_MAX 4
+#define SIZE_MB_MAX 100000000
 
 int serve_folder(struct cli *cli, char **out)
 {
@@ -70,7 +74,7 @@ static void warn(struct net_log *log, const char *event, const char *text)
 }
 
 /* What is allowed but should not go unnoticed. */
-static void warn_all(const struct cli *cli, const struct server_options *o)
+static void warn_all(const struct server_options *o)
 {
     if (!is_local(o->host) && !o->tls_cert && !is_https(o->origin))
         warn(o->log, "no-tls",
@@ -78,8 +82,6 @@ static void warn_all(const struct cli *cli, const struct server_options *o)
              "the way; give --tls-cert and --tls-key, or put a proxy in front and set --origin");
     if (!o->limits)
         warn(o->log, "no-limits", "rate limits are off: for tests only");
-    if (cli_value(cli, "--media"))
-        warn(o->log, "no-media", "--media is kept for pictures, which this version does not hold");
 }
 
 /* The secret that signs cookies, given as a file: whoever reads it can be anybody. */
@@ -160,14 +162,45 @@ static void put_address(FILE *out, const struct server_options *o, int port)
     fflush(out);
 }
 
+/* The processes that decode pictures: as many as there are cores, started when they are needed. */
+struct decoders {
+    struct image_resizer *workers[DECODERS_MAX];
+    struct media_resizer ports[DECODERS_MAX];
+    int count;
+};
+
+static int open_decoders(struct decoders *d, struct raum_error *error)
+{
+    const struct image_options options = {.program = "/proc/self/exe"};
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+    int count = cores < 1 ? 1 : cores > DECODERS_MAX ? DECODERS_MAX : (int)cores, rc = 0;
+    memset(d, 0, sizeof *d);
+    for (; d->count < count && rc == 0; d->count += rc == 0) {
+        rc = image_resizer_new(&d->workers[d->count], &options, error);
+        d->ports[d->count] = (struct media_resizer){d->workers[d->count], image_resize};
+    }
+    return rc;
+}
+
+static void close_decoders(struct decoders *d)
+{
+    for (int i = 0; i < d->count; i++)
+        image_resizer_free(d->workers[i]);
+}
+
 static int serve(struct cli *cli, struct server_options *o)
 {
     struct server *server;
+    struct decoders decoders;
     sigset_t set;
-    warn_all(cli, o);
+    warn_all(o);
     end_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int rc = server_start(&server, o, &cli->error);
+    int rc = open_decoders(&decoders, &cli->error);
+    o->resizers = decoders.ports;
+    o->resizer_count = decoders.count;
+    if (rc == 0)
+        rc = server_start(&server, o, &cli->error);
     if (rc == 0) {
         put_address(cli->out.file, o, server_port(server));
         wait_for_end(server, o->log);
@@ -175,7 +208,23 @@ static int serve(struct cli *cli, struct server_options *o)
     } else {
         pthread_sigmask(SIG_UNBLOCK, &set, NULL);
     }
+    close_decoders(&decoders);
     return rc;
+}
+
+/* A size in MB, as bytes; 0 when it is not given. */
+static int read_size(struct cli *cli, const char *name, int64_t *out)
+{
+    const char *text = cli_value(cli, name);
+    char *end = NULL;
+    *out = 0;
+    if (!text)
+        return 0;
+    long long n = *text >= '0' && *text <= '9' ? strtoll(text, &end, 10) : 0;
+    if (n < 1 || n > SIZE_MB_MAX || *end)
+        return cli_usage(cli, tr("%s takes a number of MB"), name);
+    *out = n << 20;
+    return 0;
 }
 
 static int gather(struct cli *cli, struct server_options *o, char host[256])
@@ -190,10 +239,16 @@ static int gather(struct cli *cli, struct server_options *o, char host[256])
     o->auth = cli_value(cli, "--auth");
     o->mail_command = cli_value(cli, "--mail-command");
     o->files = cli_value(cli, "--files");
+    o->media = cli_value(cli, "--media");
     o->vault_key = cli_value(cli, "--vault-key");
     o->limits = !cli_switch(cli, "--no-limits");
     if (!o->tls_cert != !o->tls_key)
         return cli_usage(cli, "%s", tr("--tls-cert and --tls-key come together"));
+    int rc = read_size(cli, "--picture-max", &o->picture_max);
+    if (rc == 0)
+        rc = read_size(cli, "--quota", &o->quota);
+    if (rc)
+        return rc;
     return read_listen(cli, listen ? listen : LISTEN_DEFAULT, host, &o->port);
 }
 
@@ -243,6 +298,8 @@ static const struct cli_option serve_option[] = {
     {"--tls-key", "FILE", "its private key (PEM)"},
     {"--database", "URL", "postgres://… instead of a file in the data directory"},
     {"--media", "DIR", "where pictures are kept"},
+    {"--picture-max", "MB", "size of one picture; 50 if not given"},
+    {"--quota", "MB", "room for the pictures of one account; 5120 if not given"},
     {"--origin", "URL", "the address people use, if a proxy stands in front"},
     {"--auth", "URL", "accounts of a Better Auth server there instead of our own"},
     {"--trusted", "ORIGIN", "another origin whose pages may use this server; several times"},
@@ -299,6 +356,8 @@ const struct cli_command cmd_serve[] = {
      "raum serve admin end-session ID\n"
      "raum serve admin spaces\n"
      "raum serve admin tier SLUG founder\n"
+     "raum serve admin new-epoch\n"
+     "raum serve admin quota anna@example.org 20000\n"
      "raum serve admin import-better-auth better-auth.db",
      serve_admin, false},
     {0},

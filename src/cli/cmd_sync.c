@@ -131,7 +131,8 @@ static int run_sync(struct cli *cli)
 
 static const struct cli_option options[] = {
     {"--watch", NULL, "stay, and go on until Ctrl-C"},
-    {"--status", NULL, "only show what is to be sent, to come, was refused, written over, set aside"},
+    {"--status", NULL,
+     "only show what is to be sent, to come, was refused, written over, set aside"},
     {"--retry", NULL, "offer again what was refused"},
     {0},
 };

@@ -18,7 +18,8 @@ static void summary(struct tour *t)
 static int run_tour(struct cli *cli)
 {
     struct tour t = {.cli = cli};
-    void (*const chapters[])(struct tour *t) = {tour_spaces, tour_pictures, tour_safety};
+    void (*const chapters[])(struct tour *t) = {tour_spaces, tour_pictures, tour_wardrobe,
+                                                tour_safety};
     int rc = tour_open(&t);
     if (rc == 0 && !cli->json)
         out_printf(&cli->out, tr("A tour of Raum with %d photographs. Everything happens in %s.\n"),

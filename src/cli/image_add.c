@@ -24,27 +24,6 @@ struct batch {
     int first_error; /* of the files that failed, already told */
 };
 
-static int read_file(struct cli *cli, const char *path, void **data, size_t *len)
-{
-    const struct raum_env *env = cli->raum->env;
-    int rc = env->file_read(env->ctx, path, MEDIA_FILE_MAX, data, len);
-    if (rc == RAUM_ENOT_FOUND)
-        return cli_fail(cli, rc, tr("no such file: %s"), path);
-    if (rc == RAUM_ETOO_LARGE)
-        return cli_fail(cli, rc, tr("%s is larger than %d MB"), path, (int)(MEDIA_FILE_MAX >> 20));
-    if (rc)
-        return cli_fail(cli, rc, tr("cannot read %s: %s"), path, tr(raum_code_text(rc)));
-    return 0;
-}
-
-/* What the engine says about a picture gets the file's name in front. */
-static int name_file(struct cli *cli, const char *path, int rc)
-{
-    char text[RAUM_ERROR_TEXT_MAX];
-    snprintf(text, sizeof text, "%s", cli->error.code ? cli->error.text : raum_code_text(rc));
-    return err_at(&cli->error, cli->error.origin, rc, "%.200s: %s", path, text);
-}
-
 static int add_one(struct batch *b, const char *path)
 {
     struct cli *cli = b->cli;
@@ -54,7 +33,7 @@ static int add_one(struct batch *b, const char *path)
     void *data = NULL;
     char id[RAUM_ID_MAX];
     buf_init(&label, 4096);
-    int rc = read_file(cli, path, &data, &add.len);
+    int rc = pool_read(cli, path, &data, &add.len);
     if (rc)
         goto out;
     add.data = data;
@@ -64,7 +43,7 @@ static int add_one(struct batch *b, const char *path)
     }
     rc = me_images_add(cli->scope, &b->pool->pictures, &add, id, &item, &cli->error);
     if (rc) {
-        rc = name_file(cli, path, rc);
+        rc = pool_name(cli, path, rc);
         goto out;
     }
     out_cell_str(&b->table, id);

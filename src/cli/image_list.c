@@ -1,13 +1,10 @@
 /* `raum image list`: the pool of the space, once or for as long as one watches. */
 #include "base/err.h"
 #include "cli/cmd_image.h"
+#include "cli/watching.h"
 #include "engine/intern.h"
-#include "engine/spaces.h"
 #include "modules/profile/me_images.h"
 #include <string.h>
-#include <time.h>
-
-#define POLL_MS 100
 
 static const struct out_column columns[] = {
     {"id", "id", OUT_TEXT, OUT_KEEP},     {"label", "label", OUT_TEXT, OUT_SHRINK},
@@ -103,114 +100,40 @@ static int list_json(struct cli *cli, struct raum_query *q, int64_t *count)
 
 /* ---- watching ---- */
 
-static void event_text(struct cli *cli, const struct raum_watch_event *e)
+static void watched_text(struct cli *cli, const struct raum_query *row)
 {
     char slots[64];
-    if (e->kind == RAUM_WATCH_DELETE) {
-        out_printf(&cli->out, "- ");
-        out_text(&cli->out, e->key, strlen(e->key));
-    } else {
-        size_t len = 0;
-        const char *label = raum_query_text(e->row, ME_LABEL, &len);
-        const char *kind = raum_query_text(e->row, ME_KIND, NULL);
-        image_slots(raum_query_int(e->row, ME_SLOTS), slots);
-        out_printf(&cli->out, e->kind == RAUM_WATCH_INSERT ? "+ " : "~ ");
-        out_text(&cli->out, e->key, strlen(e->key));
-        out_printf(&cli->out, "  %s  ", kind ? kind : "");
-        out_text(&cli->out, label ? label : "", len);
-        out_printf(&cli->out, "%s%s%s", *slots ? "  [" : "", slots, *slots ? "]" : "");
-        if (raum_query_int(e->row, ME_CONSENT))
-            out_printf(&cli->out, "  ai");
-    }
-    out_printf(&cli->out, "\n");
+    size_t len = 0;
+    const char *label = raum_query_text(row, ME_LABEL, &len);
+    const char *kind = raum_query_text(row, ME_KIND, NULL);
+    image_slots(raum_query_int(row, ME_SLOTS), slots);
+    out_printf(&cli->out, "%s  ", kind ? kind : "");
+    out_text(&cli->out, label ? label : "", len);
+    out_printf(&cli->out, "%s%s%s", *slots ? "  [" : "", slots, *slots ? "]" : "");
+    if (raum_query_int(row, ME_CONSENT))
+        out_printf(&cli->out, "  ai");
 }
 
-static void event_json(struct cli *cli, const struct raum_watch_event *e)
+static void watched_json(struct json_writer *w, const struct raum_query *row)
 {
-    static const char *const names[] = {"begin", "reset",  "insert", "update",
-                                        "move",  "delete", "end",    "not-ready"};
-    struct buf b;
-    struct json_writer w;
-    buf_init(&b, 1 << 20);
-    json_begin(&w, &b);
-    json_open_object(&w);
-    json_put_key(&w, "event");
-    json_put_str(&w, names[e->kind]);
-    if (e->space) {
-        json_put_key(&w, "spaceId");
-        json_put_str(&w, e->space);
-    }
-    if (e->key) {
-        json_put_key(&w, "id");
-        json_put_str(&w, e->key);
-        json_put_key(&w, "from");
-        json_put_int(&w, e->from);
-        json_put_key(&w, "to");
-        json_put_int(&w, e->to);
-    }
-    if (e->row && (e->kind == RAUM_WATCH_INSERT || e->kind == RAUM_WATCH_UPDATE)) {
-        size_t len = 0;
-        const char *label = raum_query_text(e->row, ME_LABEL, &len);
-        json_put_key(&w, "kind");
-        json_put_str(&w, raum_query_text(e->row, ME_KIND, NULL));
-        json_put_key(&w, "label");
-        json_put_text(&w, label ? label : "", len);
-        json_put_key(&w, "aiReference");
-        json_put_bool(&w, raum_query_int(e->row, ME_CONSENT) != 0);
-    }
-    json_close_object(&w);
-    out_json(&cli->out, &b);
-    buf_release(&b);
-}
-
-static void on_event(void *arg, const struct raum_watch_event *e)
-{
-    struct cli *cli = arg;
-    if (cli->json) {
-        if (e->kind != RAUM_WATCH_BEGIN)
-            event_json(cli, e);
-    } else if (e->kind == RAUM_WATCH_RESET) {
-        const struct space *s = e->space ? intern_space_find(cli->raum, e->space) : NULL;
-        out_printf(&cli->out, "%s", out_bold(&cli->out));
-        out_text(&cli->out, s ? s->name : "", s ? strlen(s->name) : 0);
-        out_printf(&cli->out, "%s\n", out_plain(&cli->out));
-    } else if (e->kind == RAUM_WATCH_INSERT || e->kind == RAUM_WATCH_UPDATE ||
-               e->kind == RAUM_WATCH_DELETE) {
-        event_text(cli, e);
-    }
-    fflush(cli->out.file);
-}
-
-/* Without --space the watch follows the active space of the device, which another terminal may
- * switch. */
-static int follow(struct cli *cli)
-{
-    if (cli->space)
-        return 0;
-    const struct space *now = spaces_active(cli->raum);
-    const char *seen = raum_scope_space(cli->scope);
-    if (!now || (seen && strcmp(seen, now->id) == 0))
-        return 0;
-    return raum_scope_set(cli->scope, now->id, &cli->error);
+    size_t len = 0;
+    const char *label = raum_query_text(row, ME_LABEL, &len);
+    json_put_key(w, "kind");
+    json_put_str(w, raum_query_text(row, ME_KIND, NULL));
+    json_put_key(w, "label");
+    json_put_text(w, label ? label : "", len);
+    json_put_key(w, "aiReference");
+    json_put_bool(w, raum_query_int(row, ME_CONSENT) != 0);
 }
 
 static int watch(struct cli *cli, const struct me_filter *filter)
 {
-    const struct timespec pause = {.tv_nsec = POLL_MS * 1000000L};
-    struct raum_watch *w = NULL;
+    static const struct watching how = {watched_text, watched_json};
     struct buf sql;
     buf_init(&sql, 1 << 16);
     int rc = me_images_sql(cli->scope, filter, &sql, &cli->error);
     if (rc == 0)
-        rc = raum_watch_new(cli->scope, buf_text(&sql), on_event, cli, &w, &cli->error);
-    while (rc == 0 && !cli_stop && !ferror(cli->out.file)) {
-        rc = follow(cli);
-        if (rc == 0)
-            rc = raum_poll(cli->raum, &cli->error);
-        if (rc == 0)
-            nanosleep(&pause, NULL);
-    }
-    raum_watch_free(w);
+        rc = watching_run(cli, buf_text(&sql), &how);
     buf_release(&sql);
     return rc;
 }

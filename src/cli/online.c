@@ -256,9 +256,9 @@ static int refresh_spaces(struct cli *cli, bool own)
     if (rc == 0)
         rc = make_all_there(&s);
     if (rc == 0)
-        rc = reconcile_spaces(cli->raum, s.list, s.count, s.made, s.made_count,
-                              json_str(json_get(a.root, "epoch"), &s.arena), tell, cli,
-                              &cli->error);
+        rc =
+            reconcile_spaces(cli->raum, s.list, s.count, s.made, s.made_count,
+                             json_str(json_get(a.root, "epoch"), &s.arena), tell, cli, &cli->error);
     if (rc == 0)
         rc = leave_finish(cli->raum, own ? tell_kept : online_tell_left, cli, &cli->error);
     remote_answer_release(&a);

@@ -128,6 +128,60 @@ void out_pair(struct out *out, const char *key, const char *fmt, ...)
     fputc('\n', out->file);
 }
 
+/* "a, b" of a list of texts; false if other things are in it. */
+static bool join_list(struct json_value list, struct arena *a, struct buf *out)
+{
+    for (struct json_value v = json_first(list); v.doc; v = json_next(list, v)) {
+        const char *item;
+        size_t len;
+        if (!json_text(v, a, &item, &len))
+            return false;
+        if (out->len)
+            buf_str(out, ", ");
+        buf_add(out, item, len);
+    }
+    return !out->error;
+}
+
+void out_member(struct out *out, const char *key, struct json_value v, struct arena *a)
+{
+    const char *text = json_str(v, a);
+    int64_t number;
+    bool on;
+    if (text && *text)
+        out_pair(out, key, "%s", text);
+    else if (json_int(v, &number))
+        out_pair(out, key, "%" PRId64, number);
+    else if (json_bool(v, &on))
+        out_pair(out, key, "%s", on ? tr("yes") : tr("no"));
+    else if (json_is(v, JSON_ARRAY) && json_count(v)) {
+        struct buf list;
+        buf_init(&list, ROW_BYTES_MAX);
+        if (join_list(v, a, &list))
+            out_pair(out, key, "%s", buf_text(&list));
+        buf_release(&list);
+    }
+}
+
+/* "2026-04-30T12:00:59.123Z" → "2026-04-30 12:00"; false if it is no such text. */
+static bool to_minutes(const char *text, size_t len, char out[17])
+{
+    if (len <= 16 || text[10] != 'T')
+        return false;
+    memcpy(out, text, 16);
+    out[10] = ' ';
+    out[16] = '\0';
+    return true;
+}
+
+void out_moment(struct out *out, const char *key, struct json_value v, struct arena *a)
+{
+    char shown[17];
+    const char *text = json_str(v, a);
+    if (text && to_minutes(text, strlen(text), shown))
+        out_pair(out, key, "%s", shown);
+}
+
 void out_json(struct out *out, const struct buf *json)
 {
     fwrite(buf_text(json), 1, json->len, out->file);
@@ -342,22 +396,8 @@ static void put_list(struct out_table *t, const char *text, size_t len)
     json_init(&doc);
     arena_init(&arena, ROW_BYTES_MAX);
     buf_init(&b, ROW_BYTES_MAX);
-    bool plain =
-        json_parse(&doc, text, len, JSON_LONE, NULL) == 0 && json_is(json_root(&doc), JSON_ARRAY);
-    if (plain)
-        for (struct json_value v = json_first(json_root(&doc)); v.doc;
-             v = json_next(json_root(&doc), v)) {
-            const char *item;
-            size_t item_len;
-            if (!json_text(v, &arena, &item, &item_len)) {
-                plain = false;
-                break;
-            }
-            if (b.len)
-                buf_str(&b, ", ");
-            buf_add(&b, item, item_len);
-        }
-    if (plain && !b.error)
+    if (json_parse(&doc, text, len, JSON_LONE, NULL) == 0 &&
+        json_is(json_root(&doc), JSON_ARRAY) && join_list(json_root(&doc), &arena, &b))
         put_text(t, buf_text(&b), b.len);
     else
         put_text(t, text, len);
@@ -377,6 +417,7 @@ static bool is_json(const char *text, size_t len)
 
 void out_cell_text(struct out_table *t, const char *text, size_t len)
 {
+    char shown[17];
     if (t->error)
         return;
     enum out_kind kind = t->columns[t->at].kind;
@@ -391,10 +432,7 @@ void out_cell_text(struct out_table *t, const char *text, size_t len)
         json_cell_done(t);
     } else if (!text) {
         put_text(t, "", 0);
-    } else if (kind == OUT_TIME && len > 16 && text[10] == 'T') {
-        char shown[17];
-        memcpy(shown, text, 16);
-        shown[10] = ' ';
+    } else if (kind == OUT_TIME && to_minutes(text, len, shown)) {
         put_text(t, shown, 16);
     } else if (kind == OUT_JSON) {
         put_list(t, text, len);

@@ -32,6 +32,10 @@ void out_printf(struct out *out, const char *fmt, ...)
     BASE_PRINTF(2, 3); /* own words, as they are */
 
 void out_pair(struct out *out, const char *key, const char *fmt, ...) BASE_PRINTF(3, 4);
+/* The same with a value of a row; nothing for null, an empty text or list. Lists read "a, b". */
+void out_member(struct out *out, const char *key, struct json_value v, struct arena *a);
+/* The same with a moment, to the minute. */
+void out_moment(struct out *out, const char *key, struct json_value v, struct arena *a);
 /* Escape sequences when in colour, "" otherwise. */
 const char *out_bold(const struct out *out);
 const char *out_dim(const struct out *out);

@@ -1,5 +1,6 @@
 #include "cli/pool.h"
 
+#include "base/err.h"
 #include <string.h>
 
 int pool_open(struct pool *pool, struct cli *cli)
@@ -30,4 +31,24 @@ int pool_sweep(struct cli *cli)
         rc = pictures_sweep(&pool.pictures, &cli->error);
     pool_close(&pool);
     return rc;
+}
+
+int pool_read(struct cli *cli, const char *path, void **data, size_t *len)
+{
+    const struct raum_env *env = cli->raum->env;
+    int rc = env->file_read(env->ctx, path, MEDIA_FILE_MAX, data, len);
+    if (rc == RAUM_ENOT_FOUND)
+        return cli_fail(cli, rc, tr("no such file: %s"), path);
+    if (rc == RAUM_ETOO_LARGE)
+        return cli_fail(cli, rc, tr("%s is larger than %d MB"), path, (int)(MEDIA_FILE_MAX >> 20));
+    if (rc)
+        return cli_fail(cli, rc, tr("cannot read %s: %s"), path, tr(raum_code_text(rc)));
+    return 0;
+}
+
+int pool_name(struct cli *cli, const char *path, int code)
+{
+    char text[RAUM_ERROR_TEXT_MAX];
+    snprintf(text, sizeof text, "%s", cli->error.code ? cli->error.text : raum_code_text(code));
+    return err_at(&cli->error, cli->error.origin, code, "%.200s: %s", path, text);
 }

@@ -19,4 +19,9 @@ void pool_close(struct pool *pool);
 /* Makes files and references agree (after a space was erased, after an import). */
 int pool_sweep(struct cli *cli) BASE_CHECK;
 
+/* A file that is to become a picture; free(). The error names it. */
+int pool_read(struct cli *cli, const char *path, void **data, size_t *len) BASE_CHECK;
+/* Puts the file's name in front of what the engine said about the picture; gives the code back. */
+int pool_name(struct cli *cli, const char *path, int code);
+
 #endif

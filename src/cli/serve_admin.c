@@ -5,12 +5,14 @@
 #include "base/err.h"
 #include "cli/cmd_serve.h"
 #include "server/admin.h"
+#include "server/relay/relay.h"
 #include "server/store/betterauth.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PAGE 500
+#define QUOTA_MB_MAX 100000000
 #define ORIGIN_DEFAULT "http://127.0.0.1:7117"
 
 struct admin {
@@ -220,6 +222,19 @@ static int tier(struct admin *x)
     return rc ? rc : out_done(&x->cli->out, x->words[1], x->words[0]);
 }
 
+/* "quota EMAIL MB", or "quota EMAIL usual". */
+static int quota(struct admin *x)
+{
+    char *end;
+    const char *text = x->words[1];
+    long long mb = strtoll(text, &end, 10);
+    bool usual = strcmp(text, "usual") == 0;
+    if (!usual && (*text < '0' || *text > '9' || *end || mb > QUOTA_MB_MAX))
+        return cli_usage(x->cli, "%s", tr("quota takes a number of MB, or: usual"));
+    int rc = admin_set_quota(x->sql, &x->arena, x->words[0], usual ? -1 : mb << 20, &x->cli->error);
+    return rc ? rc : out_done(&x->cli->out, text, x->words[0]);
+}
+
 static int reset_link(struct admin *x)
 {
     const char *link, *origin = cli_value(x->cli, "--origin");
@@ -232,6 +247,15 @@ static int reset_link(struct admin *x)
     if (!origin)
         cli_note(x->cli, "%s", tr("give --origin, the address that people use for the server"));
     return 0;
+}
+
+static int new_epoch(struct admin *x)
+{
+    int rc = relay_new_epoch(x->sql, raum_env_native(), &x->cli->error);
+    if (rc)
+        return rc;
+    return out_done(&x->cli->out, "new epoch",
+                    tr("devices read from the start and offer again what is newer with them"));
 }
 
 static int import_better_auth(struct admin *x)
@@ -268,6 +292,8 @@ static const struct {
     {"sessions", 1, sessions}, {"end-session", 1, end_session},
     {"spaces", 0, spaces},     {"tier", 2, tier},
     {"stats", 0, stats},       {"import-better-auth", 1, import_better_auth},
+    {"new-epoch", 0, new_epoch},
+    {"quota", 2, quota},
 };
 
 /* ---- the database ---- */

@@ -11,6 +11,7 @@ static void print(struct cli *cli, const struct server_backup_report *r)
     if (!cli->json) {
         out_pair(&cli->out, tr("bytes"), "%lld", (long long)r->bytes);
         out_pair(&cli->out, tr("files"), "%d", r->files);
+        out_pair(&cli->out, tr("pictures"), "%d", r->pictures);
         return;
     }
     buf_init(&b, 1 << 16);
@@ -20,6 +21,8 @@ static void print(struct cli *cli, const struct server_backup_report *r)
     json_put_int(&w, r->bytes);
     json_put_key(&w, "files");
     json_put_int(&w, r->files);
+    json_put_key(&w, "pictures");
+    json_put_int(&w, r->pictures);
     json_put_key(&w, "database");
     json_put_bool(&w, r->database);
     json_put_key(&w, "secret");

@@ -8,13 +8,13 @@
 #include <strings.h>
 #include <time.h>
 
-#define LOOK_MS 40       /* between two looks for what was written here */
-#define POLL_MS 2000     /* between two questions, without a stream */
-#define SPACES_MS 30000  /* between two questions for the list of spaces, without a stream */
-#define STREAM_MS 60000  /* after which a server without a stream is asked for one again */
-#define AGAIN_MS 250     /* first wait before the stream is begun anew */
+#define LOOK_MS 40      /* between two looks for what was written here */
+#define POLL_MS 2000    /* between two questions, without a stream */
+#define SPACES_MS 30000 /* between two questions for the list of spaces, without a stream */
+#define STREAM_MS 60000 /* after which a server without a stream is asked for one again */
+#define AGAIN_MS 250    /* first wait before the stream is begun anew */
 #define AGAIN_MAX 60000
-#define UNKNOWN_MAX 3    /* how often the list of spaces is asked anew for rows of unknown ones */
+#define UNKNOWN_MAX 3 /* how often the list of spaces is asked anew for rows of unknown ones */
 
 struct watching {
     struct cli *cli;
@@ -24,10 +24,10 @@ struct watching {
     struct buf in;
     struct session_counts before; /* as last said */
     bool polling, said_polling;
-    bool busy;         /* the session has something to do */
+    bool busy;          /* the session has something to do */
     int64_t not_before; /* … but waits */
     int64_t next_stream, next_poll, next_spaces, wait_ms;
-    int64_t seen;      /* replica_news */
+    int64_t seen; /* replica_news */
     int unknown;
 };
 
@@ -83,8 +83,7 @@ static int is_over(struct cli *cli)
 static void show(struct out_progress *bar, const struct session_counts *n)
 {
     if (n->behind > 0)
-        out_progress(bar, tr("fetching"),
-                     (double)n->received / (double)(n->received + n->behind));
+        out_progress(bar, tr("fetching"), (double)n->received / (double)(n->received + n->behind));
 }
 
 /* ---- one round ---- */
@@ -270,8 +269,8 @@ static int on_event(void *arg, const struct sse_event *event)
     struct watching *w = arg;
     w->polling = false;
     w->wait_ms = 0;
-    int rc = session_event(w->s, now_ms(w->cli), event->name, event->data, event->len,
-                           &w->cli->error);
+    int rc =
+        session_event(w->s, now_ms(w->cli), event->name, event->data, event->len, &w->cli->error);
     w->busy = true; /* it may want to send */
     return rc;
 }

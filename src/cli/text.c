@@ -26,9 +26,10 @@ bool text_is_german(void)
 /* A few hundred sentences, asked a few times a run: looking through them is quick enough. */
 const char *text_german(const char *english)
 {
-    for (const struct text_pair *p = text_pairs; p->english; p++)
-        if (strcmp(p->english, english) == 0)
-            return p->german;
+    for (int i = 0; text_tables[i]; i++)
+        for (const struct text_pair *p = text_tables[i]; p->english; p++)
+            if (strcmp(p->english, english) == 0)
+                return p->german;
     return NULL;
 }
 

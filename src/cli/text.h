@@ -1,5 +1,5 @@
 /* What people read, in their language. The English sentence is the key; German stands beside it in
- * text.c. A sentence that is not there is shown in English. Codes, names of fields and JSON are
+ * text_de*.c. A sentence that is not there is shown in English. Codes, names of fields and JSON are
  * never translated. */
 #ifndef CLI_TEXT_H
 #define CLI_TEXT_H
@@ -18,6 +18,7 @@ const char *text_german(const char *english);
 struct text_pair {
     const char *english, *german;
 };
-extern const struct text_pair text_pairs[]; /* text_de.c; ends with english NULL */
+extern const struct text_pair *const text_tables[]; /* text_de.c; ends with NULL */
+extern const struct text_pair text_wardrobe[];      /* each ends with english NULL */
 
 #endif

@@ -2,7 +2,7 @@
  * missing. */
 #include "cli/text.h"
 
-const struct text_pair text_pairs[] = {
+static const struct text_pair text_pairs[] = {
     /* errors */
     {"an internal check failed", "eine innere Prüfung schlug fehl"},
     {"out of memory", "der Speicher reicht nicht"},
@@ -329,6 +329,11 @@ const struct text_pair text_pairs[] = {
     {"postgres://… instead of a file in the data directory",
      "postgres://… statt einer Datei im Datenverzeichnis"},
     {"where pictures are kept", "wo Bilder liegen"},
+    {"size of one picture; 50 if not given", "Größe eines Bildes; ohne Angabe 50"},
+    {"room for the pictures of one account; 5120 if not given",
+     "Platz für die Bilder eines Kontos; ohne Angabe 5120"},
+    {"%s takes a number of MB", "%s nimmt eine Zahl von MB"},
+    {"quota takes a number of MB, or: usual", "quota nimmt eine Zahl von MB, oder: usual"},
     {"the address people use, if a proxy stands in front",
      "die Adresse, die alle benutzen, wenn ein Proxy davor steht"},
     {"accounts of a Better Auth server there instead of our own",
@@ -358,6 +363,11 @@ const struct text_pair text_pairs[] = {
     {"ten thousand open streams", "zehntausend offene Ströme"},
     {"sessions that end", "Sitzungen, die enden"},
     {"sessions and sign-ins of the server", "Sitzungen und Anmeldungen des Servers"},
+    {"a fresh device that fetches everything", "ein neues Gerät, das alles holt"},
+    {"what is new for one, however many others there are",
+     "was für einen neu ist, wie viele andere es auch gibt"},
+    {"changes of many devices into the server", "Änderungen vieler Geräte in den Server"},
+    {"pictures that arrive and are shown", "Bilder, die ankommen und gezeigt werden"},
     {"the whole server as one file, while it serves",
      "der ganze Server als eine Datei, während er läuft"},
     {"put a server's backup back", "die Sicherung eines Servers zurückspielen"},
@@ -382,6 +392,9 @@ const struct text_pair text_pairs[] = {
     {"disabled", "gesperrt"},
     {"enabled", "freigegeben"},
     {"ended", "beendet"},
+    {"new epoch", "neue Epoche"},
+    {"devices read from the start and offer again what is newer with them",
+     "die Geräte lesen von vorn und bieten wieder an, was bei ihnen neuer ist"},
     {"accounts", "Konten"},
     {"sessions", "Sitzungen"},
     {"members", "Mitglieder"},
@@ -546,6 +559,34 @@ const struct text_pair text_pairs[] = {
     {"nothing is left for the next guest", "nichts bleibt für den nächsten Gast liegen"},
     {"The doctor's last word", "Das letzte Wort hat der Arzt"},
     {"files, invariants, seals: everything is whole", "Dateien, Regeln, Siegel: alles ist ganz"},
+    {"A wardrobe of real photographs", "Ein Kleiderschrank aus echten Fotos"},
+    {"a garment with its photograph and what it cost",
+     "ein Kleidungsstück mit seinem Foto und dem Preis"},
+    {"another one with two", "ein anderes mit zweien"},
+    {"three garments, newest first", "drei Kleidungsstücke, Neues zuerst"},
+    {"An outfit, and a log of what was worn", "Ein Outfit, und was wann getragen wurde"},
+    {"garments of this space, in order", "Kleidungsstücke dieses Raums, der Reihe nach"},
+    {"worn once, it counts for each of its garments",
+     "einmal getragen, zählt es für jedes seiner Stücke"},
+    {"two terminals at once: both count, for a wear is a row",
+     "zwei Fenster zugleich: beide zählen, denn jedes Tragen ist eine Zeile"},
+    {"what each time has cost so far", "was jedes Tragen bisher gekostet hat"},
+    {"what was never worn is the first that one is reminded of",
+     "an das nie Getragene wird zuerst erinnert"},
+    {"Each space has its own wardrobe", "Jeder Raum hat seinen eigenen Kleiderschrank"},
+    {"the brand's is empty, and says how to fill it",
+     "der der Marke ist leer und sagt, wie man ihn füllt"},
+    {"an outfit cannot hold a garment of another space",
+     "ein Outfit kann kein Stück eines anderen Raums enthalten"},
+    {"nor can it be worn there", "und dort getragen werden kann es auch nicht"},
+    {"A garment that is gone is not passed over in silence",
+     "Ein Stück, das weg ist, wird nicht verschwiegen"},
+    {"its photograph is out of reach at once", "sein Foto ist sofort außer Reichweite"},
+    {"the outfit shows it as gone", "das Outfit zeigt es als nicht mehr da"},
+    {"the log keeps what happened", "das Protokoll behält, was war"},
+    {"it comes back with its photograph and its wears",
+     "es kommt mit Foto und Protokoll zurück"},
+
     /* archives, backups, keys */
     {"write an archive: rows, stamps and pictures, readable by anybody",
      "ein Archiv schreiben: Zeilen, Stempel und Bilder, für alle lesbar"},
@@ -817,3 +858,5 @@ const struct text_pair text_pairs[] = {
     {"erased", "gelöscht"},
     {0},
 };
+
+const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, NULL};

@@ -55,6 +55,7 @@ bool tour_write(const char *path, const void *data, size_t len);
 /* The chapters. */
 void tour_spaces(struct tour *t);
 void tour_pictures(struct tour *t);
+void tour_wardrobe(struct tour *t);
 void tour_safety(struct tour *t);
 
 #endif

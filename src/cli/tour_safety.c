@@ -1,4 +1,4 @@
-/* The tour, third part: old data, sealed values, backups, an account. */
+/* The tour, fourth part: old data, sealed values, backups, an account. */
 #include "cli/tour.h"
 #include <stdlib.h>
 #include <string.h>

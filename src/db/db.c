@@ -100,6 +100,11 @@ static int set_up(struct db *db, unsigned flags, struct raum_error *error)
     else if (flags & DB_PLAIN)
         sql = "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA temp_store=MEMORY;"
               "PRAGMA locking_mode=EXCLUSIVE; PRAGMA cache_size=-16000;";
+    if (flags & DB_LARGE_PAGES) { /* before anything is written */
+        int result = db_exec(db, "PRAGMA page_size=8192", error);
+        if (result < 0)
+            return result;
+    }
     return db_exec(db, sql, error);
 }
 

@@ -64,9 +64,10 @@ struct archive_report {
 int archive_export(struct raum *r, uint32_t space, const struct archive_sink *sink,
                    const struct archive_media *media, struct archive_report *report,
                    struct raum_error *error) BASE_CHECK;
-/* What this account wrote in a space and no server has: the fields of the dirty set as rows of one's
- * own, and the pictures of this device; as an archive whose space is an offline one with the id `as`
- * (SCHEMA_OFFLINE…). Also of a space that the account is not in any more. */
+/* What this account wrote in a space and no server has: the fields of the dirty set as rows of
+ * one's own, the pictures of this device and one's rows that show them; as an archive whose space
+ * is an offline one with the id `as` (SCHEMA_OFFLINE…). Also of a space that the account is not in
+ * any more. */
 int archive_export_unsent(struct raum *r, uint32_t space, const char *as,
                           const struct archive_sink *sink, const struct archive_media *media,
                           struct archive_report *report, struct raum_error *error) BASE_CHECK;

@@ -322,10 +322,53 @@ static int keep_unsent(struct exporting *x, struct row *row, uint64_t tags,
     return 0;
 }
 
+/* Does the row show a picture of this device, which no server has? */
+static int shows_picture(struct exporting *x, const struct row *row, bool *out,
+                         struct raum_error *error)
+{
+    struct db_stmt s = {0};
+    const struct schema_field *f = row->table ? schema_field(row->table, "mediaId", 7) : NULL;
+    if (!f && row->table)
+        f = schema_field(row->table, "mediaIds", 8);
+    const struct value *v = f ? &row->values[row_position(row->table, f)] : NULL;
+    *out = false;
+    if (!v || v->kind != VALUE_TEXT)
+        return 0;
+    int result = db_prepare(x->r->db, &s, &db_grant_own,
+                            "SELECT 1 FROM media WHERE space = ?1 AND deleted IS NULL AND "
+                            "instr(?2, id) > 0 LIMIT 1",
+                            error);
+    if (result == 0) {
+        db_bind_int(&s, 1, row->space);
+        db_bind_text(&s, 2, v->text, v->len);
+        result = db_step(&s, error);
+    }
+    *out = result == 0;
+    db_finish(&s);
+    return result == RAUM_END ? 0 : result;
+}
+
+/* A row of one's own that shows such a picture goes with it, as far as one wrote it. */
+static int tags_of_picture(struct exporting *x, const struct row *row, uint64_t *tags,
+                           struct raum_error *error)
+{
+    bool shows = false;
+    int result = row->author == x->r->account_ref ? shows_picture(x, row, &shows, error) : 0;
+    for (int i = 0; i < row_count(row->table) && shows; i++) {
+        const struct schema_field *f = row_field(row->table, i);
+        struct stamp s = stamps_get(&row->stamps, f->tag, NULL, 0);
+        if (by_self(x, &s))
+            *tags |= UINT64_C(1) << f->tag;
+    }
+    return result;
+}
+
 static int only_unsent(struct exporting *x, struct row *row, bool *skip, struct raum_error *error)
 {
     uint64_t tags;
     int result = dirty_tags(x, row, &tags, error);
+    if (result == 0)
+        result = tags_of_picture(x, row, &tags, error);
     *skip = tags == 0;
     return result == 0 && tags ? keep_unsent(x, row, tags, error) : result;
 }

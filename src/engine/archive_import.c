@@ -443,7 +443,7 @@ static int read_value(struct importing *x, struct row *row, const struct schema_
     struct raum_error why;
     if (!v.doc || json_is(v, JSON_NULL))
         return 0;
-    if (schema_check(f, v, &why) < 0)
+    if (schema_check_foreign(f, v, &why) < 0)
         return damaged(why.text, error);
     if (f->type != TYPE_ACCOUNT)
         return value_from_json(x->r, f, v, &x->arena, to, error);

@@ -157,8 +157,8 @@ int conflicts_count(struct raum *r, uint32_t space, int64_t *count, struct raum_
     *count = 0;
     int result = replica_look(r, error);
     if (result == 0)
-        result = of_space(r, &s, space,
-                          "SELECT count(*) FROM conflicts WHERE n > ?1 AND n < ?2", error);
+        result =
+            of_space(r, &s, space, "SELECT count(*) FROM conflicts WHERE n > ?1 AND n < ?2", error);
     if (result == 0)
         result = db_step(&s, error);
     if (result == 0)
@@ -234,9 +234,9 @@ int conflicts_dismiss(struct raum *r, uint32_t space, int64_t id, struct raum_er
     int result = replica_begin(r, error);
     if (result < 0)
         return result;
-    result = of_space(r, &s, space,
-                      "DELETE FROM conflicts WHERE n > ?1 AND n < ?2 AND (?3 = 0 OR id = ?3)",
-                      error);
+    result =
+        of_space(r, &s, space,
+                 "DELETE FROM conflicts WHERE n > ?1 AND n < ?2 AND (?3 = 0 OR id = ?3)", error);
     if (result == 0) {
         db_bind_int(&s, 3, id);
         result = db_run(&s, error);

@@ -1,9 +1,9 @@
-/* Notices of conflicts: this account's own edit of a field, written over by another person's (G-S15).
- * Only what the server brings raises one, and only a person's edit over a person's edit: neither
- * replays, upgrades, seeds and agents nor one's own other devices, and not the value that a row was
- * made with, which whoever edits it has seen. One for each field of a row, with the value that lost,
- * so that it can be put back. The newest are kept; they go with their row and are read only in its
- * space. Knows nothing of how rows are merged (engine/store_merge.c asks here). */
+/* Notices of conflicts: this account's own edit of a field, written over by another person's
+ * (G-S15). Only what the server brings raises one, and only a person's edit over a person's edit:
+ * neither replays, upgrades, seeds and agents nor one's own other devices, and not the value that a
+ * row was made with, which whoever edits it has seen. One for each field of a row, with the value
+ * that lost, so that it can be put back. The newest are kept; they go with their row and are read
+ * only in its space. Knows nothing of how rows are merged (engine/store_merge.c asks here). */
 #ifndef ENGINE_CONFLICTS_H
 #define ENGINE_CONFLICTS_H
 
@@ -22,8 +22,8 @@ struct conflict {
     const char *table, *row, *field;
     const char *value; /* that lost, as JSON */
     size_t len;
-    uint64_t at;       /* when it was written */
-    const char *by;    /* account that wrote over it */
+    uint64_t at;    /* when it was written */
+    const char *by; /* account that wrote over it */
 };
 /* Those of one space, oldest first. Lent for the call. Not 0 stops. */
 typedef int conflicts_fn(void *arg, const struct conflict *c, struct raum_error *error);

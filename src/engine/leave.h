@@ -2,8 +2,8 @@
  * quarantine first (G-S3). Table `leaving` says how far it is, so that whoever opens the replica
  * next goes on where a crash ended it:
  *
- *     MARKED ──quarantine written──▶ ASIDE ──files and rows erased──▶ ERASED ──log emptied──▶ (none)
- *     KEPT: hidden, but not erased: a server that came back from a backup does not know it
+ *     MARKED ──quarantine written──▶ ASIDE ──files and rows erased──▶ ERASED ──log emptied──▶
+ * (none) KEPT: hidden, but not erased: a server that came back from a backup does not know it
  *
  * From the mark on no handle reads the space. Knows neither why nor by whom it was left. */
 #ifndef ENGINE_LEAVE_H
@@ -14,9 +14,9 @@
 #define LEAVE_KEY "sync-left" /* meta: some space was erased since the cursor was new */
 
 struct leave_report {
-    const char *name, *slug;  /* of the space that is gone */
-    int64_t rows, pictures;   /* in the quarantine */
-    const char *quarantine;   /* its id; NULL: nothing had to be kept */
+    const char *name, *slug; /* of the space that is gone */
+    int64_t rows, pictures;  /* in the quarantine */
+    const char *quarantine;  /* its id; NULL: nothing had to be kept */
     bool traces; /* another process still reads what was before: the log is emptied later */
 };
 /* Called once for each space, after the commit. */

@@ -48,9 +48,9 @@ static int find(struct raum *r, const char *area, const char *hash, struct found
     int result = r->env->folder_list(r->env->ctx, folder, add_name, f);
     if (result == RAUM_ENOT_FOUND)
         return 0;
-    return result < 0
-               ? err_at(error, "media", result, "cannot read %s: %s", folder, raum_code_text(result))
-               : 0;
+    return result < 0 ? err_at(error, "media", result, "cannot read %s: %s", folder,
+                               raum_code_text(result))
+                      : 0;
 }
 
 static void let_go(struct found *f)

@@ -1,6 +1,6 @@
 /* The files of a picture as the account's folder has them (media/store.h says how they are called),
- * for those below that module: what is erased, and what is kept of it, goes by its hash alone. Knows
- * names, no formats. */
+ * for those below that module: what is erased, and what is kept of it, goes by its hash alone.
+ * Knows names, no formats. */
 #ifndef ENGINE_MEDIA_FILES_H
 #define ENGINE_MEDIA_FILES_H
 

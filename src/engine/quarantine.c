@@ -232,11 +232,10 @@ static int read_about(struct quarantine *q, const struct buf *text, struct raum_
     int result = json_parse(&doc, buf_text(text), text->len, 0, NULL) == 0 ? 0 : damaged(error);
     struct json_value root = json_root(&doc);
     const char *name = result == 0 ? json_str(json_get(root, "name"), &a) : NULL;
-    if (result == 0 &&
-        (!name || !json_int(json_get(root, "at"), &q->at_ms) ||
-         !json_int(json_get(root, "rows"), &q->rows) || q->rows < 0 ||
-         !json_int(json_get(root, "pictures"), &q->pictures) || q->pictures < 0 ||
-         !json_int(json_get(root, "entries"), &q->entries) || q->entries < 0))
+    if (result == 0 && (!name || !json_int(json_get(root, "at"), &q->at_ms) ||
+                        !json_int(json_get(root, "rows"), &q->rows) || q->rows < 0 ||
+                        !json_int(json_get(root, "pictures"), &q->pictures) || q->pictures < 0 ||
+                        !json_int(json_get(root, "entries"), &q->entries) || q->entries < 0))
         result = damaged(error);
     snprintf(q->name, sizeof q->name, "%s", name ? name : "");
     json_release(&doc);
@@ -350,8 +349,7 @@ static int export_entry(struct raum *r, const struct quarantine *q, int64_t numb
     path_of(r, q->id, file, path);
     int result = r->env->file_read(r->env->ctx, path, ENTRY_MAX + RAUM_TAG_BYTES, &data, &len);
     if (result < 0)
-        return result == RAUM_ENOT_FOUND ? damaged(error)
-                                         : file_error(error, result, "read", path);
+        return result == RAUM_ENOT_FOUND ? damaged(error) : file_error(error, result, "read", path);
     buf_init(&text, ENTRY_MAX);
     result = open_sealed(r, key, number, data, len, &text, error);
     free(data);
@@ -361,8 +359,8 @@ static int export_entry(struct raum *r, const struct quarantine *q, int64_t numb
     if (result == 0) {
         memcpy(name, text.data + 1, name_len);
         name[name_len] = '\0';
-        result = sink->put(sink->ctx, name, text.data + 1 + name_len, text.len - 1 - name_len,
-                           error);
+        result =
+            sink->put(sink->ctx, name, text.data + 1 + name_len, text.len - 1 - name_len, error);
     }
     buf_release(&text);
     return result;

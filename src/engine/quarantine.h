@@ -1,7 +1,7 @@
-/* What a device wrote in a space and could not send before it had to leave: kept for 30 days outside
- * of the database, where no handle reads it (G-S3). One folder for each time that a space was left;
- * each entry of an archive (engine/archive.h) is a file of its own, sealed with a key that the
- * account's ring opens:
+/* What a device wrote in a space and could not send before it had to leave: kept for 30 days
+ * outside of the database, where no handle reads it (G-S3). One folder for each time that a space
+ * was left; each entry of an archive (engine/archive.h) is a file of its own, sealed with a key
+ * that the account's ring opens:
  *
  *     FOLDER/quarantine/<ms: 13 digits>-<number of the space>/
  *         0 1 2 …   nonce: the number | name length: 1 byte | name | bytes of the entry

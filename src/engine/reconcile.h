@@ -25,11 +25,10 @@ typedef void reconcile_tell(void *arg, enum reconcile_event event, const struct 
 
 #define RECONCILE_EPOCH "spaces-epoch" /* meta: the epoch of the last list */
 
-/* epoch: of the server's database as it gave the list, NULL if it did not say. If it is another than
- * that of the list before, the server has lost what came after its backup: what it does not know is not
- * erased (G-O4). Follow with leave_finish.
- * CORRUPT: the server's personal space is another one than this replica's, or a space's type
- * changed. */
+/* epoch: of the server's database as it gave the list, NULL if it did not say. If it is another
+ * than that of the list before, the server has lost what came after its backup: what it does not
+ * know is not erased (G-O4). Follow with leave_finish. CORRUPT: the server's personal space is
+ * another one than this replica's, or a space's type changed. */
 int reconcile_spaces(struct raum *r, const struct reconcile_space *list, unsigned count,
                      const struct reconcile_made *made, unsigned made_count, const char *epoch,
                      reconcile_tell *tell, void *arg, struct raum_error *error) BASE_CHECK;

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define UPDATES_KEPT 6      /* update statements kept per table, by mask */
-#define NUMBER_BITS 40      /* row number = space << 40 | counter */
-#define FIXED_COLUMNS 7     /* n id space author visibility createdAt deletedAt */
+#define UPDATES_KEPT 6  /* update statements kept per table, by mask */
+#define NUMBER_BITS 40  /* row number = space << 40 | counter */
+#define FIXED_COLUMNS 7 /* n id space author visibility createdAt deletedAt */
 
 struct table_sql {
     struct db_stmt load, number_load, insert, erase, last;
@@ -21,7 +21,7 @@ struct table_sql {
     unsigned next_update;
     uint64_t number_serial; /* transaction in which `number` was read */
     uint32_t number_space;
-    int64_t number;         /* last row number given out */
+    int64_t number; /* last row number given out */
 };
 struct store {
     struct table_sql tables[DDL_OPAQUE + 1];
@@ -263,8 +263,8 @@ static int next_number(struct raum *r, struct table_sql *sql, const struct row *
     return 0;
 }
 
-int value_seal(struct raum *r, const struct row *row, const struct schema_field *f,
-               struct value *v, struct arena *a, struct raum_error *error)
+int value_seal(struct raum *r, const struct row *row, const struct schema_field *f, struct value *v,
+               struct arena *a, struct raum_error *error)
 {
     if (v->kind != VALUE_TEXT || (f && !(f->flags & FIELD_SEALED)))
         return 0;

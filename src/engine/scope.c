@@ -251,8 +251,9 @@ int scope_attach(struct raum *r, struct raum_error *error)
         r->secret[2 * i + 1] = digits[random[i] & 15];
     }
     /* One transaction: a commit per view would sync nothing but cost time. TEMP views are no
-     * writing to the file. */
-    buf_str(&sql, "PRAGMA query_only=OFF; SAVEPOINT views;");
+     * writing to the file. json_each declares itself at first use, which the authorizer of scoped
+     * statements would take for the making of a table. */
+    buf_str(&sql, "SELECT count(*) FROM json_each('[]'); PRAGMA query_only=OFF; SAVEPOINT views;");
     for (const struct schema_table *t = schema_tables; t->name; t++) {
         ddl_views(&sql, t, r->secret, false);
         if (t->level == LEVEL_SPACE)

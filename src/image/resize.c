@@ -237,14 +237,15 @@ int image_resize(void *resizer, const void *data, size_t len, struct buf variant
     int rc;
     if (len > UINT32_MAX)
         return err_at(error, "image", RAUM_ETOO_LARGE, NULL);
-    for (bool again = true; again;) {
+    int tries = 0;
+    for (bool again = true; again; tries++) {
         r->deadline = monotonic_ms() + r->timeout_ms;
         rc = start(r, error);
         if (rc)
             return rc;
         rc = exchange(r, data, (uint32_t)len, &reply, variants);
-        /* A worker that served before may have died of something else meanwhile. */
-        again = rc == RAUM_EIO && r->served > 0;
+        /* It may have died of something else than this picture: a second one decides. */
+        again = rc == RAUM_EIO && tries == 0;
         if (again)
             stop(r);
     }

@@ -132,6 +132,13 @@ int media_sniff(const void *data, size_t len, struct media_facts *facts, struct 
     return rc ? rc : within_limits(facts, error);
 }
 
+bool media_may_be(const void *data, size_t len)
+{
+    const uint8_t *d = data;
+    bool brands = len >= 8 && memcmp(d + 4, "ftyp", 4) == 0; /* they may go on */
+    return len < 16 || brands || magic_type(d, len) != MEDIA_NONE;
+}
+
 const char *media_mime(enum media_type type)
 {
     static const char *const mime[MEDIA_TYPES] = {

@@ -6,6 +6,7 @@
 #define MEDIA_SNIFF_H
 
 #include "base/err.h"
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,6 +35,9 @@ struct media_facts {
  * RAUM_ETOO_LARGE (file, sides or pixels). */
 int media_sniff(const void *data, size_t len, struct media_facts *facts,
                 struct raum_error *error) BASE_CHECK;
+/* Could a file that begins so be a picture? True while too little is there to say; the true answer
+ * is media_sniff's, of the whole file. */
+bool media_may_be(const void *data, size_t len);
 /* "image/jpeg"; "application/octet-stream" for MEDIA_NONE. Static. */
 const char *media_mime(enum media_type type);
 /* "jpg", without the dot; "bin" for MEDIA_NONE. Static. */

@@ -253,6 +253,19 @@ int media_store_path(struct media_store *s, const char *hash, enum media_variant
     return 0;
 }
 
+int media_store_name(const struct media_store *s, const char *hash, enum media_type type,
+                     enum media_variant variant, char path[MEDIA_PATH_MAX],
+                     struct raum_error *error)
+{
+    struct name original = {.type = type};
+    if (!hash_valid(hash) || type == MEDIA_NONE)
+        return not_found(error);
+    memcpy(original.hash, hash, MEDIA_HASH_TEXT);
+    struct name n = variant_name(&original, variant);
+    name_path(s, &n, path);
+    return 0;
+}
+
 int media_store_read(struct media_store *s, const char *hash, enum media_variant variant,
                      void **data, size_t *len, enum media_type *type, struct raum_error *error)
 {

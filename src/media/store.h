@@ -76,6 +76,10 @@ int media_store_put(struct media_store *store, const struct media_resizer *resiz
 /* Where it lies; RAUM_ENOT_FOUND when deleted, never there, or no hash at all. */
 int media_store_path(struct media_store *store, const char *hash, enum media_variant variant,
                      char path[MEDIA_PATH_MAX], struct raum_error *error) BASE_CHECK;
+/* Where a picture of this type would lie; nothing is looked at. RAUM_ENOT_FOUND: no hash at all. */
+int media_store_name(const struct media_store *store, const char *hash, enum media_type type,
+                     enum media_variant variant, char path[MEDIA_PATH_MAX],
+                     struct raum_error *error) BASE_CHECK;
 /* Its bytes (free() them). *type: the original's, for variants MEDIA_WEBP; may be NULL. */
 int media_store_read(struct media_store *store, const char *hash, enum media_variant variant,
                      void **data, size_t *len, enum media_type *type,

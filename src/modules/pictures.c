@@ -39,15 +39,10 @@ static int new_reference(struct pictures *p, uint32_t space, struct media_ref *r
     return media_refs_add(r, space, ref, error);
 }
 
-int pictures_add(struct pictures *p, uint32_t space, const char *purpose, const void *data,
-                 size_t len, char id[RAUM_ID_MAX], struct media_item *item,
-                 struct raum_error *error)
+static int refer(struct pictures *p, uint32_t space, const char *purpose,
+                 const struct media_item *item, char id[RAUM_ID_MAX], struct raum_error *error)
 {
     struct media_ref ref;
-    /* Prepared before, so this is quick, unless somebody erased the same picture meanwhile. */
-    int rc = media_store_put(p->store, p->resizer, data, len, item, error);
-    if (rc)
-        return rc;
     memset(&ref, 0, sizeof ref);
     memcpy(ref.hash, item->hash, sizeof ref.hash);
     snprintf(ref.type, sizeof ref.type, "%s", media_extension(item->facts.type));
@@ -56,6 +51,26 @@ int pictures_add(struct pictures *p, uint32_t space, const char *purpose, const 
     ref.width = item->facts.width;
     ref.height = item->facts.height;
     return new_reference(p, space, &ref, id, error);
+}
+
+int pictures_add(struct pictures *p, uint32_t space, const char *purpose, const void *data,
+                 size_t len, char id[RAUM_ID_MAX], struct media_item *item,
+                 struct raum_error *error)
+{
+    /* Prepared before, so this is quick, unless somebody erased the same picture meanwhile. */
+    int rc = media_store_put(p->store, p->resizer, data, len, item, error);
+    return rc ? rc : refer(p, space, purpose, item, id, error);
+}
+
+int pictures_refer(struct pictures *p, uint32_t space, const char *purpose,
+                   const struct media_item *item, char id[RAUM_ID_MAX], struct raum_error *error)
+{
+    char path[MEDIA_PATH_MAX];
+    int rc = media_store_path(p->store, item->hash, MEDIA_ORIGINAL, path, NULL);
+    if (rc == RAUM_ENOT_FOUND)
+        return err_at(error, "pictures", RAUM_EBUSY,
+                      "somebody else deleted the same picture just now; try again");
+    return rc ? err_set(error, rc, NULL) : refer(p, space, purpose, item, id, error);
 }
 
 int pictures_share(struct pictures *p, const struct media_ref *ref, uint32_t space,

@@ -30,6 +30,11 @@ int pictures_prepare(struct pictures *p, const void *data, size_t len, struct me
 int pictures_add(struct pictures *p, uint32_t space, const char *purpose, const void *data,
                  size_t len, char id[RAUM_ID_MAX], struct media_item *item,
                  struct raum_error *error) BASE_CHECK;
+/* The same for one that was prepared and whose bytes the caller has not kept. BUSY if they are gone
+ * again. */
+int pictures_refer(struct pictures *p, uint32_t space, const char *purpose,
+                   const struct media_item *item, char id[RAUM_ID_MAX],
+                   struct raum_error *error) BASE_CHECK;
 /* Within a transaction: refers from another space to the same bytes; the new id goes to `id`. The
  * caller has checked the right to read at this moment. */
 int pictures_share(struct pictures *p, const struct media_ref *ref, uint32_t space,

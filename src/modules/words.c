@@ -50,3 +50,14 @@ int words_find(struct raum_handle *h, const char *sql, const char *first, const 
     raum_query_free(q);
     return rc;
 }
+
+void words_quote(struct buf *out, const char *text)
+{
+    buf_char(out, '\'');
+    for (; *text; text++) {
+        if (*text == '\'')
+            buf_char(out, '\'');
+        buf_char(out, *text);
+    }
+    buf_char(out, '\'');
+}

@@ -21,5 +21,8 @@ int words_insert(struct raum_handle *h, const char *table, const struct words_fi
  * or it is null. */
 int words_find(struct raum_handle *h, const char *sql, const char *first, const char *second,
                char out[RAUM_ID_MAX], struct raum_error *error) BASE_CHECK;
+/* Appends the text as SQL writes it, in quotes: for statements that run behind the fence as a
+ * watch, where nothing is bound. */
+void words_quote(struct buf *out, const char *text);
 
 #endif

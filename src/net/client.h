@@ -15,11 +15,11 @@ struct client_request {
     const char *const *headers; /* "Name: value", ends with NULL; NULL: none */
     const void *body;           /* NULL: none */
     size_t body_len;
-    const char *type;           /* Content-Type of the body */
-    int timeout_ms;             /* 0: 30 s in all */
-    size_t max;                 /* 0: 8 MiB of answer */
-    const char *ca_file;        /* PEM of a house's own authority; NULL: the system's */
-    bool no_redirects;          /* a redirect is the answer, also within the same place */
+    const char *type;    /* Content-Type of the body */
+    int timeout_ms;      /* 0: 30 s in all */
+    size_t max;          /* 0: 8 MiB of answer */
+    const char *ca_file; /* PEM of a house's own authority; NULL: the system's */
+    bool no_redirects;   /* a redirect is the answer, also within the same place */
 };
 struct client_answer {
     int status;
@@ -43,8 +43,10 @@ void client_answer_release(struct client_answer *a);
 
 struct client_stream; /* one request whose answer is read as it comes; a connection of its own */
 
-#define CLIENT_STREAM_HELD ((size_t)1 << 20) /* bytes that wait to be read; then the server waits */
-#define CLIENT_STREAM_QUIET_S 90             /* nothing for so long: UNREACHABLE */
+#define CLIENT_STREAM_HELD                                                                         \
+    ((size_t)1 << 20)            /* bytes that wait to be read; then the server waits              \
+                                  */
+#define CLIENT_STREAM_QUIET_S 90 /* nothing for so long: UNREACHABLE */
 
 /* Begins; nothing is sent before the first read. No redirects; timeout_ms and max do not count.
  * `q` is not needed afterwards. USAGE, NOMEM. */
@@ -52,7 +54,8 @@ int client_stream_open(struct client_stream **out, const struct client_request *
                        struct raum_error *error) BASE_CHECK;
 void client_stream_free(struct client_stream *s); /* NULL is fine */
 /* Waits until something came, at most timeout_ms or until a signal, and appends it to `into`. 0,
- * also when nothing came; RAUM_END: the server ended it, all is read; UNREACHABLE. */
+ * also when nothing came; RAUM_END: the server ended it, all is read; UNREACHABLE, also when it was
+ * cut off. */
 int client_stream_read(struct client_stream *s, int timeout_ms, struct buf *into,
                        struct raum_error *error) BASE_CHECK;
 /* 0 before the answer's head is there. */

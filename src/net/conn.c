@@ -92,6 +92,8 @@ static void on_output(struct evbuffer *output, const struct evbuffer_cb_info *in
     conn_count(c);
     if (c->state == CONN_WRITE)
         c->started = c->loop->now; /* it reads */
+    if (file_waits(c))
+        conn_ready(c);
     if (c->stream)
         stream_sent(c->stream, evbuffer_get_length(output));
     if (c->state == CONN_LINGER && evbuffer_get_length(output) == 0)
@@ -121,6 +123,7 @@ static void on_close(struct evhttp_connection *evcon, void *arg)
         }
     }
     count_to(c, 0);
+    http_file_free(c->file);
     if (c->stream)
         stream_gone(c->stream);
     TAILQ_REMOVE(&l->lists[c->state], c, place);
@@ -490,6 +493,8 @@ void conn_gate(struct conn *c)
         gate_head(c);
     else if (c->state == CONN_BODY)
         gate_body(c);
+    else if (c->file)
+        file_more(c);
 }
 
 /* ---- time and memory */

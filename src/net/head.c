@@ -390,3 +390,57 @@ enum head_scan_result head_chunks(struct head_chunks *c, const char *data, size_
     *used = at;
     return result;
 }
+
+/* Digits of a range; -1 when there are none or too many. */
+static int64_t digits(const char **at)
+{
+    size_t len = strspn(*at, "0123456789");
+    int64_t n = 0;
+    if (len == 0 || len > 15)
+        return -1;
+    for (size_t i = 0; i < len; i++)
+        n = n * 10 + ((*at)[i] - '0');
+    *at += len;
+    return n;
+}
+
+int head_range(const char *text, int64_t size, int64_t *first, int64_t *count)
+{
+    *first = 0;
+    *count = size;
+    if (strncmp(text, "bytes=", 6) != 0)
+        return 1;
+    const char *at = text + 6;
+    bool from = *at != '-';
+    int64_t a = from ? digits(&at) : 0;
+    if (a < 0 || *at++ != '-')
+        return 1;
+    int64_t b = *at ? digits(&at) : from ? INT64_MAX : -1;
+    if (b < 0 || *at || (from && b < a))
+        return 1; /* several, or none at all: all of it is an answer, too */
+    if (from ? a >= size : b == 0 || size == 0)
+        return -1;
+    if (!from)
+        a = b < size ? size - b : 0;
+    else if (b > size - 1)
+        b = size - 1;
+    *first = a;
+    *count = from ? b - a + 1 : size - a;
+    return 0;
+}
+
+bool head_has_tag(const char *list, const char *tag)
+{
+    size_t len = strlen(tag);
+    while (*list) {
+        list += strspn(list, " \t,");
+        if (*list == '*')
+            return true;
+        if (strncmp(list, "W/", 2) == 0)
+            list += 2;
+        if (strncmp(list, tag, len) == 0 && (list[len] == '\0' || strchr(" \t,", list[len])))
+            return true;
+        list += strcspn(list, ",");
+    }
+    return false;
+}

@@ -62,6 +62,12 @@ long head_param(const char *query, size_t query_len, const char *name, char *out
  * counts as not there. */
 bool head_lists(const char *value, const char *token);
 
+/* "bytes=0-99" (RFC 9110 §14.2), of a body of `size` bytes: first and count. 0: one range; 1: none
+ * that is understood, or several: all of it is sent; -1: it lies outside. */
+int head_range(const char *value, int64_t size, int64_t *first, int64_t *count);
+/* Is a tag, in its quotes, in an If-None-Match list? "*" is any; compared weakly. */
+bool head_has_tag(const char *list, const char *tag);
+
 /* Framing of a chunked body; all zero at its start. */
 struct head_chunks {
     uint64_t left;  /* of the chunk being skipped */

@@ -39,6 +39,7 @@ const char *http_status_text(int status)
         {201, "Created"},
         {202, "Accepted"},
         {204, "No Content"},
+        {206, "Partial Content"},
         {301, "Moved Permanently"},
         {302, "Found"},
         {303, "See Other"},
@@ -53,20 +54,25 @@ const char *http_status_text(int status)
         {408, "Request Timeout"},
         {409, "Conflict"},
         {410, "Gone"},
+        {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {414, "URI Too Long"},
         {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
         {417, "Expectation Failed"},
         {421, "Misdirected Request"},
         {422, "Unprocessable Content"},
+        {423, "Locked"},
         {429, "Too Many Requests"},
         {431, "Request Header Fields Too Large"},
+        {460, "Checksum Mismatch"},
         {500, "Internal Server Error"},
         {501, "Not Implemented"},
         {502, "Bad Gateway"},
         {503, "Service Unavailable"},
         {504, "Gateway Timeout"},
         {505, "HTTP Version Not Supported"},
+        {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].status == status)
@@ -164,6 +170,8 @@ int http_reply(struct http_request *q, int status, const char *type, const void 
 {
     http_drop(q, "Content-Type");
     buf_reset(&q->answer);
+    http_file_free(q->file);
+    q->file = NULL;
     q->status = status;
     if (type) {
         int result = http_add(q, "Content-Type", type);
@@ -173,6 +181,22 @@ int http_reply(struct http_request *q, int status, const char *type, const void 
     if (len > 0)
         buf_add(&q->answer, body, len);
     return q->answer.error;
+}
+
+int http_reply_buf(struct http_request *q, int status, const char *type, struct buf *body)
+{
+    int result = http_reply(q, status, type, NULL, 0);
+    if (result == 0)
+        result = body->error;
+    if (result == 0) {
+        size_t max = q->answer.max;
+        buf_release(&q->answer);
+        q->answer = *body;
+        q->answer.max = max;
+        *body = (struct buf){.max = body->max};
+    }
+    buf_release(body);
+    return result;
 }
 
 /* ---- a loop */
@@ -435,6 +459,9 @@ static void fill_defaults(struct http_options *o)
     o->queue_max = o->queue_max ? o->queue_max : 1024;
     o->slow_workers = !o->slow ? 0 : o->slow_workers ? o->slow_workers : 3;
     o->slow_max = o->slow_max ? o->slow_max : 64;
+    o->heavy_workers = !o->heavy ? 0 : o->heavy_workers ? o->heavy_workers : 3;
+    o->heavy_max = o->heavy_max ? o->heavy_max : 64;
+    o->heavy_ms = o->heavy_ms ? o->heavy_ms : 300000;
     o->header_ms = o->header_ms ? o->header_ms : 10000;
     o->request_ms = o->request_ms ? o->request_ms : 30000;
     o->idle_ms = o->idle_ms ? o->idle_ms : 60000;
@@ -466,15 +493,16 @@ static int start_threads(struct http_server *s, struct raum_error *error)
     int result = 0;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    for (int i = 0; i < s->o.workers + s->o.slow_workers && result == 0; i++) {
-        struct job_worker *w = &s->workers[i];
-        w->server = s;
-        w->queue = i < s->o.workers ? &s->fast : &s->slow;
-        if (pthread_create(&w->thread, NULL, job_worker, w) != 0)
-            result = err_set(error, RAUM_ENOMEM, "no thread can be started");
-        else
-            s->worker_count++;
-    }
+    for (int k = 0; k < QUEUES; k++)
+        for (int i = 0; i < s->queues[k].workers && result == 0; i++) {
+            struct job_worker *w = &s->workers[s->worker_count];
+            w->server = s;
+            w->queue = &s->queues[k];
+            if (pthread_create(&w->thread, NULL, job_worker, w) != 0)
+                result = err_set(error, RAUM_ENOMEM, "no thread can be started");
+            else
+                s->worker_count++;
+        }
     pthread_mutex_lock(&s->lock);
     while (s->started < s->worker_count)
         pthread_cond_wait(&s->changed, &s->lock);
@@ -495,8 +523,8 @@ static void join_workers(struct http_server *s)
 {
     pthread_mutex_lock(&s->lock);
     s->closed = true;
-    pthread_cond_broadcast(&s->fast.wanted);
-    pthread_cond_broadcast(&s->slow.wanted);
+    for (int k = 0; k < QUEUES; k++)
+        pthread_cond_broadcast(&s->queues[k].wanted);
     pthread_mutex_unlock(&s->lock);
     for (int i = 0; i < s->worker_count; i++)
         pthread_join(s->workers[i].thread, NULL);
@@ -524,12 +552,25 @@ static void server_free(struct http_server *s)
     if (s->tls)
         tls_close(s->tls);
     pthread_mutex_destroy(&s->lock);
-    pthread_cond_destroy(&s->fast.wanted);
-    pthread_cond_destroy(&s->slow.wanted);
+    for (int k = 0; k < QUEUES; k++)
+        pthread_cond_destroy(&s->queues[k].wanted);
     pthread_cond_destroy(&s->changed);
     free(s->workers);
     free(s->loops);
     free(s);
+}
+
+static void open_queues(struct http_server *s)
+{
+    const int workers[QUEUES] = {s->o.workers, s->o.slow_workers, s->o.heavy_workers};
+    const int max[QUEUES] = {s->o.queue_max, s->o.slow_max, s->o.heavy_max};
+    for (int k = 0; k < QUEUES; k++) {
+        struct job_queue *q = &s->queues[k];
+        q->last = &q->first;
+        q->workers = workers[k];
+        q->max = max[k];
+        pthread_cond_init(&q->wanted, NULL);
+    }
 }
 
 int http_start(struct http_server **out, const struct http_options *options,
@@ -544,17 +585,15 @@ int http_start(struct http_server **out, const struct http_options *options,
     s->o = *options;
     fill_defaults(&s->o);
     s->listener = -1;
-    s->fast.last = &s->fast.first;
-    s->slow.last = &s->slow.first;
+    open_queues(s);
     pthread_mutex_init(&s->lock, NULL);
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->fast.wanted, NULL);
-    pthread_cond_init(&s->slow.wanted, NULL);
     pthread_cond_init(&s->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
     s->loops = calloc((size_t)s->o.loops, sizeof *s->loops);
-    s->workers = calloc((size_t)s->o.workers + (size_t)s->o.slow_workers, sizeof *s->workers);
+    s->workers = calloc((size_t)(s->o.workers + s->o.slow_workers + s->o.heavy_workers),
+                        sizeof *s->workers);
     if (!s->loops || !s->workers)
         result = err_set(error, RAUM_ENOMEM, NULL);
     if (result == 0 && (s->o.tls_cert || s->o.tls_key))

@@ -2,6 +2,8 @@
  * Knows no Raum noun, no path and no cookie.
  *
  *     loop: accept → framing → body (counted) → queue → worker: handler → queue → loop: write
+ *                                                 ^        suspended |
+ *                                                 └──────────────────┘ resumed, by any thread
  *
  * Limits are total, not per read: a request that drips is ended by its deadline; the bytes buffered
  * over all connections are bounded, and the largest request without credentials goes first (G-O3).
@@ -19,6 +21,7 @@
 
 struct http_server;
 struct http_stream;
+struct http_file;
 
 struct http_header {
     const char *name, *value; /* the name as it was sent; compared regardless of case */
@@ -45,8 +48,11 @@ struct http_request {
     struct http_header *out;
     int out_count, out_cap;
     struct buf answer;
+    struct http_file *file; /* instead of `answer` */
     struct http_stream *stream;
     struct http_server *server;
+    bool suspended;
+    void *later; /* the handler's: what it goes on with; NULL when it is called first */
 };
 
 /* First header of that name; NULL if there is none. */
@@ -66,9 +72,26 @@ void http_drop(struct http_request *q, const char *name);
 /* Status, Content-Type (NULL: none) and body; replaces an earlier answer but keeps its headers. */
 int http_reply(struct http_request *q, int status, const char *type, const void *body,
                size_t len) BASE_CHECK;
+/* The same with a body that is taken over, not copied; `body` is empty afterwards, in any case. */
+int http_reply_buf(struct http_request *q, int status, const char *type,
+                   struct buf *body) BASE_CHECK;
+/* The same with `len` bytes of an open file from `at` on, which are read as the other end takes
+ * them: a large answer is never whole in memory. Takes the descriptor in any case. */
+int http_reply_file(struct http_request *q, int status, const char *type, int fd, int64_t at,
+                    size_t len) BASE_CHECK;
+/* Reads up to len bytes of such an answer, for whoever called a handler without a server; the
+ * number of them, 0 at the end. */
+size_t http_file_read(struct http_file *file, void *out, size_t len);
+void http_file_free(struct http_file *file); /* NULL is fine */
 
 /* Called on a worker. `state` is what worker_start gave this worker. */
 typedef void http_handler(void *arg, void *state, struct http_request *q);
+/* Within the handler: when it returns the request is not answered, it waits, and the worker goes
+ * on to others. http_resume, once, by any thread, even before the handler has returned: a worker
+ * (another one, maybe) calls the handler again, before requests that are new. The other end may
+ * have gone meanwhile; the request lives on all the same. What is never resumed holds http_stop. */
+void http_suspend(struct http_request *q);
+void http_resume(struct http_request *q);
 
 struct http_options {
     const char *host;               /* "127.0.0.1", "::1", "0.0.0.0" */
@@ -92,6 +115,11 @@ struct http_options {
      * Called on a loop. */
     bool (*slow)(void *arg, const struct http_request *head);
     int slow_workers, slow_max; /* 0: 3, and 64 of them waiting; more get 503 + Retry-After */
+    /* The same once more, for requests that wait for something else (a picture's decoder); they may
+     * take heavy_ms. */
+    bool (*heavy)(void *arg, const struct http_request *head);
+    int heavy_workers, heavy_max; /* 0: as above */
+    int heavy_ms;                 /* 0: five minutes */
     http_handler *handle;
     void *arg;
     int (*worker_start)(void *arg, void **state, struct raum_error *error); /* may be NULL */

@@ -25,8 +25,10 @@
 struct ssl_ctx_st;
 struct ssl_st;
 struct conn;
+struct job_queue;
 
 /* A request on its way through a worker. */
+enum { JOB_HANDLER = 1, JOB_RESUME = 2 };
 struct job {
     struct http_request q;
     char id[17];
@@ -37,8 +39,9 @@ struct job {
     size_t held;         /* bytes counted for it, with its connection's */
     size_t answered;     /* bytes of its answer, counted by the worker until it is sent */
     int64_t started;     /* ms */
-    bool slow;           /* for the workers of slow ones */
+    struct job_queue *queue; /* whose workers are for it */
     bool queued, orphan; /* orphan: held is counted without a connection */
+    atomic_int awaits;   /* JOB_HANDLER, JOB_RESUME: what must be over before it is queued again */
     char peer[64];
 };
 
@@ -63,6 +66,7 @@ struct conn {
     struct evbuffer_cb_entry *in_cb, *out_cb;
     struct job *job;
     struct http_stream *stream;
+    struct http_file *file; /* what is left of the answer; owned */
     int64_t deadline; /* ms */
     int64_t started;  /* of the request; while it is answered, of the last progress */
     size_t counted;   /* of its bytes in server->buffered */
@@ -127,8 +131,11 @@ struct job_queue {
     pthread_cond_t wanted;
     struct job *first, **last;
     atomic_int count; /* read without the lock, too */
-    int waiting;
+    int waiting, added;
+    int workers, max;
 };
+
+enum job_queues { QUEUE_FAST, QUEUE_SLOW, QUEUE_HEAVY, QUEUES };
 
 struct job_worker {
     struct http_server *server;
@@ -141,12 +148,13 @@ struct http_server {
     int port, listener;
     struct ssl_ctx_st *tls;
     struct http_loop *loops;
-    struct job_worker *workers; /* those of the slow queue last */
+    struct job_worker *workers; /* queue by queue */
     int worker_count;
 
     pthread_mutex_t lock; /* of the queues and the states below */
     pthread_cond_t changed;
-    struct job_queue fast, slow;
+    struct job_queue queues[QUEUES];
+    int suspended; /* requests in no queue and with no worker */
     int started, failed, quiet;
     bool closed;
     struct raum_error why;
@@ -184,6 +192,13 @@ void job_arrived(struct evhttp_request *req, void *loop); /* evhttp's gencb */
 void job_answer(struct job *j);                           /* on its loop */
 void job_submit(struct http_loop *l);
 void *job_worker(void *server);
+
+/* file.c */
+size_t http_answer_len(const struct http_request *q); /* of its body, wherever that lies */
+/* On the loop; the file becomes the connection's. */
+void file_start(struct conn *c, struct http_request *q, struct evhttp_request *req);
+void file_more(struct conn *c);        /* c may be gone afterwards */
+bool file_waits(const struct conn *c); /* there is room for more of it */
 
 /* stream.c */
 void stream_start(struct http_stream *s, struct job *j);

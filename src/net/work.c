@@ -44,6 +44,7 @@ void job_free(struct job *j)
     if (j->orphan)
         atomic_fetch_sub_explicit(&l->server->buffered, j->held, memory_order_relaxed);
     buf_release(&j->q.answer);
+    http_file_free(j->q.file);
     if (l->spare_count >= SPARE_MAX) {
         arena_release(&arena);
         free(j);
@@ -167,9 +168,13 @@ void job_arrived(struct evhttp_request *req, void *arg)
     }
     conn_count(c);
     struct http_server *s = l->server;
-    j->slow = s->o.slow && s->o.slow(s->o.arg, &j->q);
-    int waiting = j->slow ? s->slow.count : s->fast.count; /* a look without the lock */
-    if (waiting + l->batch_count >= (j->slow ? s->o.slow_max : s->o.queue_max)) {
+    bool slow = s->o.slow && s->o.slow(s->o.arg, &j->q);
+    bool heavy = !slow && s->o.heavy && s->o.heavy(s->o.arg, &j->q);
+    j->queue = &s->queues[slow ? QUEUE_SLOW : heavy ? QUEUE_HEAVY : QUEUE_FAST];
+    if (heavy)
+        c->deadline = l->now + s->o.heavy_ms;
+    int waiting = j->queue->count; /* a look without the lock */
+    if (waiting + l->batch_count >= j->queue->max) {
         answer_busy(j);
         return;
     }
@@ -181,17 +186,19 @@ void job_arrived(struct evhttp_request *req, void *arg)
 
 static void push(struct job_queue *queue, struct job *j)
 {
+    queue->added++;
     j->next = NULL;
     *queue->last = j;
     queue->last = &j->next;
     queue->count++;
 }
 
-static void wake(struct job_queue *queue, int added)
+static void wake(struct job_queue *queue)
 {
-    int count = queue->waiting < added ? queue->waiting : added;
+    int count = queue->waiting < queue->added ? queue->waiting : queue->added;
     for (int i = 0; i < count; i++)
         pthread_cond_signal(&queue->wanted);
+    queue->added = 0;
 }
 
 /* What one turn has brought goes to the workers under one lock, and no more of them are woken than
@@ -201,15 +208,13 @@ void job_submit(struct http_loop *l)
     struct http_server *s = l->server;
     if (l->batch_count == 0)
         return;
-    int slow = 0;
     pthread_mutex_lock(&s->lock);
     for (struct job *j = l->batch, *next; j; j = next) {
         next = j->next;
-        slow += j->slow;
-        push(j->slow ? &s->slow : &s->fast, j);
+        push(j->queue, j);
     }
-    wake(&s->fast, l->batch_count - slow);
-    wake(&s->slow, slow);
+    for (int k = 0; k < QUEUES; k++)
+        wake(&s->queues[k]);
     pthread_mutex_unlock(&s->lock);
     l->batch = NULL;
     l->batch_end = &l->batch;
@@ -245,7 +250,7 @@ static void log_request(struct http_server *s, struct job *j)
     clean_path(q->path, path);
     NET_LOG(s->o.log, LOG_INFO, "request", {"id", q->id, 0}, {"method", q->method, 0},
             {"path", path, 0}, {"status", NULL, q->status}, {"ms", NULL, http_now() - j->started},
-            {"bytes", NULL, (int64_t)q->answer.len}, {"peer", q->peer, 0});
+            {"bytes", NULL, (int64_t)http_answer_len(q)}, {"peer", q->peer, 0});
 }
 
 /* An answer is memory too. Small ones always find room, large ones not beyond the limit. */
@@ -259,10 +264,52 @@ static void count_answer(struct http_server *s, struct job *j)
     atomic_fetch_add_explicit(&s->buffered, j->answered, memory_order_relaxed);
 }
 
+/* A suspended request goes on when its handler has returned and somebody has resumed it: the later
+ * of the two puts it in front of those that are new, for it holds memory and is nearly done. */
+static void let_go(struct job *j, int what)
+{
+    struct http_server *s = j->q.server;
+    struct job_queue *queue = j->queue;
+    if (atomic_fetch_and(&j->awaits, ~what) != what)
+        return;
+    pthread_mutex_lock(&s->lock);
+    j->next = queue->first;
+    queue->first = j;
+    if (!j->next)
+        queue->last = &j->next;
+    queue->count++;
+    s->suspended--;
+    if (s->closed) { /* the others wait for this to be over, too */
+        for (int i = 0; i < QUEUES; i++)
+            pthread_cond_broadcast(&s->queues[i].wanted);
+    } else if (queue->waiting > 0)
+        pthread_cond_signal(&queue->wanted);
+    pthread_mutex_unlock(&s->lock);
+}
+
+void http_suspend(struct http_request *q)
+{
+    pthread_mutex_lock(&q->server->lock);
+    q->server->suspended++;
+    pthread_mutex_unlock(&q->server->lock);
+    q->suspended = true;
+}
+
+void http_resume(struct http_request *q)
+{
+    let_go((struct job *)q, JOB_RESUME); /* it is the first member of one */
+}
+
 static void run(struct http_server *s, struct job *j, void *state)
 {
     struct http_request *q = &j->q;
+    q->suspended = false;
+    atomic_store(&j->awaits, JOB_HANDLER | JOB_RESUME);
     s->o.handle(s->o.arg, state, q);
+    if (q->suspended) { /* j may be with another worker as soon as it is let go */
+        let_go(j, JOB_HANDLER);
+        return;
+    }
     if (q->status < 200 || q->status > 599 || q->answer.error)
         answer_instead(q, 500, NO_ANSWER);
     count_answer(s, j);
@@ -300,11 +347,12 @@ void *job_worker(void *arg)
     void *state = NULL;
     if (!start_worker(s, &state))
         return NULL;
-    if (queue == &s->slow) /* a thread of its own priority; whoever asks little goes first */
+    /* A thread of its own priority; whoever asks little goes first. */
+    if (queue != &s->queues[QUEUE_FAST])
         setpriority(PRIO_PROCESS, (id_t)gettid(), SLOW_NICE);
     pthread_mutex_lock(&s->lock);
     for (;;) {
-        while (!queue->first && !s->closed) {
+        while (!queue->first && !(s->closed && s->suspended == 0)) {
             queue->waiting++;
             pthread_cond_wait(&queue->wanted, &s->lock);
             queue->waiting--;
@@ -354,7 +402,7 @@ static void put_answer(struct http_request *q, struct evhttp_request *req)
 {
     struct evkeyvalq *headers = evhttp_request_get_output_headers(req);
     struct evbuffer *out = evhttp_request_get_output_buffer(req);
-    size_t len = q->answer.len;
+    size_t len = http_answer_len(q);
     for (int i = 0; i < q->out_count; i++)
         evhttp_add_header(headers, q->out[i].name, q->out[i].value);
     evhttp_add_header(headers, "X-Request-Id", q->id);
@@ -365,6 +413,8 @@ static void put_answer(struct http_request *q, struct evhttp_request *req)
         snprintf(text, sizeof text, "%zu", len);
         if (!has_no_body(q->status))
             evhttp_add_header(headers, "Content-Length", text);
+    } else if (q->file) {
+        return; /* file_start */
     } else if (len > COPY_MAX && !has_no_body(q->status)) {
         char *data = buf_detach(&q->answer, NULL);
         if (data && evbuffer_add_reference(out, data, len, free_data, NULL) < 0)
@@ -387,7 +437,7 @@ void job_answer(struct job *j)
     }
     if (c && c->state == CONN_WAIT) {
         bool stopping = atomic_load_explicit(&s->stopping, memory_order_relaxed);
-        size_t len = q->answer.len;
+        size_t len = http_answer_len(q);
         if ((len > COPY_MAX || q->stream) && s->o.credentials)
             c->credentials = s->o.credentials(s->o.arg, q);
         put_answer(q, req);
@@ -405,12 +455,17 @@ void job_answer(struct job *j)
                   j->loop->now + s->o.request_ms + (int64_t)(len / DRAIN_BYTES_A_MS));
         c->started = j->loop->now;
         evhttp_request_set_on_complete_cb(req, on_complete, c);
-        evhttp_send_reply(req, q->status, http_status_text(q->status), NULL);
+        if (q->file && strcmp(q->method, "HEAD") != 0)
+            file_start(c, q, req);
+        else
+            evhttp_send_reply(req, q->status, http_status_text(q->status), NULL);
         /* What comes now waits in the socket: a half-closed one gets its answer, and who does not
          * read cannot fill our memory with further requests. */
         bufferevent_disable(c->bev, EV_READ);
         conn_count(c);
-        if (conn_write(c)) /* evhttp goes on to the next request, or closes: c may be gone */
+        if (c->file)
+            conn_ready(c);
+        else if (conn_write(c)) /* evhttp goes on to the next request, or closes: c may be gone */
             bufferevent_trigger(c->bev, EV_WRITE, 0);
     } else {
         if (q->stream)

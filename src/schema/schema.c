@@ -232,3 +232,12 @@ int schema_check(const struct schema_field *f, struct json_value v, struct raum_
     }
     return bad(f, "unknown type", error);
 }
+
+int schema_check_foreign(const struct schema_field *f, struct json_value v,
+                         struct raum_error *error)
+{
+    struct schema_field open = *f;
+    if (open.right == RIGHT_MEMBER)
+        open.choices = NULL;
+    return schema_check(&open, v, error);
+}

@@ -130,5 +130,9 @@ bool schema_allowed(int module, int space_type);
  * FIELD_REQUIRED. RAUM_EBAD_CHANGE names the field. */
 int schema_check(const struct schema_field *f, struct json_value v,
                  struct raum_error *error) BASE_CHECK;
+/* The same for what comes from elsewhere: in an ordinary field a word that is no choice here is one
+ * of a newer version's, and is kept (G-S16). Where rights hang on the word it has to be known. */
+int schema_check_foreign(const struct schema_field *f, struct json_value v,
+                         struct raum_error *error) BASE_CHECK;
 
 #endif

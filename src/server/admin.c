@@ -1,5 +1,6 @@
 #include "server/admin.h"
 
+#include "server/media/media.h"
 #include "server/notice.h"
 #include "server/spaces/space.h"
 
@@ -264,6 +265,14 @@ int admin_set_tier(struct sql *c, const char *space, const char *tier, struct ra
     if (rc == 0 && sql_changed(c) == 0)
         rc = err_set(error, RAUM_ENOT_FOUND, "no such space: %s", space);
     return rc;
+}
+
+int admin_set_quota(struct sql *c, struct arena *a, const char *account, int64_t bytes,
+                    struct raum_error *error)
+{
+    struct admin_account found;
+    int rc = admin_account(c, a, account, 0, &found, error);
+    return rc ? rc : media_set_quota(c, found.id, bytes, error);
 }
 
 int admin_stats(struct sql *c, int64_t now_ms, struct admin_stats *out, struct raum_error *error)

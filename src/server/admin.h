@@ -58,6 +58,9 @@ int admin_spaces(struct sql *c, struct arena *a, const char *after, int limit,
 /* By id or slug; guest, public, beta, alpha or founder. NOT_FOUND, USAGE. */
 int admin_set_tier(struct sql *c, const char *space, const char *tier,
                    struct raum_error *error) BASE_CHECK;
+/* Room for an account's pictures; bytes < 0: as the server's usual one again. NOT_FOUND. */
+int admin_set_quota(struct sql *c, struct arena *a, const char *account, int64_t bytes,
+                    struct raum_error *error) BASE_CHECK;
 int admin_stats(struct sql *c, int64_t now_ms, struct admin_stats *out,
                 struct raum_error *error) BASE_CHECK;
 

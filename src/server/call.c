@@ -403,14 +403,28 @@ static int answer(struct call *c)
 
 void call_dispatch(struct server *s, struct sql *sql, struct http_request *q)
 {
-    struct call c = {.server = s, .sql = sql, .http = q, .arena = &q->arena, .rest = ""};
-    json_init(&c.doc);
-    int rc = answer(&c);
+    struct call *c = q->later;
+    bool again = c != NULL;
+    int rc;
+    q->later = NULL;
+    if (!again) {
+        c = arena_alloc(&q->arena, sizeof *c);
+        if (!c)
+            return; /* the server says 500 */
+        *c = (struct call){.server = s, .http = q, .arena = &q->arena, .rest = ""};
+        json_init(&c->doc);
+    }
+    c->sql = sql;
+    rc = again ? c->later(c) : answer(c);
+    if (rc == CALL_LATER) {
+        q->later = c;
+        return;
+    }
     if (rc < 0)
-        rc = call_error(&c, rc);
+        rc = call_error(c, rc);
     if (rc >= 0)
-        rc = guard_finish(&c);
+        rc = guard_finish(c);
     if (rc < 0) /* no memory even for that: the server says 500 */
         q->status = 0;
-    json_release(&c.doc);
+    json_release(&c->doc);
 }

@@ -50,10 +50,14 @@ struct call_field {
     bool optional; /* may be absent; null is never fine */
 };
 
+/* What a route returns that has suspended its request (http_suspend) and set `later`. */
+#define CALL_LATER 2
+
 struct call;
 struct route {
     const char *method, *path;
-    int (*run)(struct call *c); /* 0: answered (also with an error); negative: answered with 500 */
+    /* 0: answered (also with an error); negative: answered with 500; CALL_LATER. */
+    int (*run)(struct call *c);
     unsigned flags;
     const struct call_field *fields; /* of the body; ends with CALL_END; NULL: not checked */
 };
@@ -69,6 +73,8 @@ struct call {
     struct json_value body;  /* an object (ROUTE_BODY_MAY: whatever was sent), or none */
     struct session *session; /* NULL: nobody; loaded for ROUTE_SESSION, else by auth_session */
     bool session_known;      /* auth_session has looked */
+    int (*later)(struct call *c); /* after CALL_LATER: goes on with it, on some worker */
+    void *state;                  /* of the route, kept meanwhile */
     struct raum_error error;
 };
 

@@ -200,7 +200,8 @@ static int expose(struct call *c, bool cors)
         return 0;
     return http_add(q, "Access-Control-Expose-Headers",
                     "Retry-After, Location, ETag, Upload-Offset, Upload-Length, Upload-Expires, "
-                    "Tus-Resumable, X-Request-Id");
+                    "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Metadata, "
+                    "X-Request-Id");
 }
 
 static bool is_data(const char *path)

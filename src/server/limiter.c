@@ -106,6 +106,25 @@ int limiter_take(struct limiter *l, const char *kind, const char *key,
     return decide(l, kind, key, rule, true);
 }
 
+int limiter_spend(struct limiter *l, const char *kind, const char *key,
+                  const struct limiter_rule *rule, int amount)
+{
+    uint64_t hash = key_of(l, kind, key);
+    int64_t now = l->env->now_ms(l->env->ctx), spent = 0, wait = 0;
+    pthread_mutex_lock(&l->mutex);
+    struct entry *e = find(l, hash, now);
+    if (e->key == hash && now < e->until && e->last <= now)
+        spent = e->count - (now - e->last) * rule->most / rule->window_ms;
+    spent = (spent > 0 ? spent : 0) + amount;
+    if (spent > rule->most)
+        wait = ((spent - rule->most) * rule->window_ms / rule->most + 999) / 1000;
+    else
+        *e = (struct entry){
+            .key = hash, .last = now, .until = now + rule->window_ms, .count = (int)spent};
+    pthread_mutex_unlock(&l->mutex);
+    return spent > rule->most && wait < 1 ? 1 : (int)wait;
+}
+
 int limiter_look(struct limiter *l, const char *kind, const char *key,
                  const struct limiter_rule *rule)
 {

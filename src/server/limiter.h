@@ -23,6 +23,10 @@ void limiter_free(struct limiter *l); /* NULL is fine */
  * does it: a refused one does not count, an allowed one moves the window. */
 int limiter_take(struct limiter *l, const char *kind, const char *key,
                  const struct limiter_rule *rule);
+/* A budget that refills steadily: `most` units within a window; takes `amount` of them (at most
+ * `most`). 0, or the seconds after which there are enough; nothing is taken then. */
+int limiter_spend(struct limiter *l, const char *kind, const char *key,
+                  const struct limiter_rule *rule, int amount);
 /* Seconds to wait if `most` are there already, without counting. */
 int limiter_look(struct limiter *l, const char *kind, const char *key,
                  const struct limiter_rule *rule);

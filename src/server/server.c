@@ -6,9 +6,12 @@
 #include "server/auth/session.h"
 #include "server/auth/upstream.h"
 #include "server/call.h"
+#include "server/epoch.h"
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/media/media.h"
+#include "server/relay/writer.h"
 #include "server/routes/page.h"
 #include "server/routes/plain.h"
 #include "server/routes/routes.h"
@@ -28,7 +31,8 @@
 
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
-    vault_routes, sync_routes, stream_routes,       plain_routes, page_routes, NULL,
+    vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
+    plain_routes, page_routes,        NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -69,6 +73,14 @@ static int set_database(struct server *s, struct raum_error *error)
     return s->database ? 0 : err_set(error, RAUM_ENOMEM, NULL);
 }
 
+static int open_media(struct server *s, struct raum_error *error)
+{
+    const struct server_options *o = &s->options;
+    const struct media_limits limits = {o->picture_max, o->quota};
+    return media_open(&s->media, s->env, o->media ? o->media : o->data, &limits, o->resizers,
+                      o->resizer_count, error);
+}
+
 static int open_parts(struct server *s, struct raum_error *error)
 {
     const struct server_options *o = &s->options;
@@ -87,6 +99,10 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = sql_open(&s->sql, s->database, s->env, error);
     if (rc == 0)
         rc = sql_migrate(s->sql, error);
+    if (rc == 0)
+        rc = server_check_epoch(s, error);
+    if (rc == 0)
+        rc = open_media(s, error);
     if (rc == 0)
         rc = limiter_new(&s->limiter, s->env, error);
     if (rc == 0)
@@ -159,6 +175,12 @@ static bool is_slow(void *arg, const struct http_request *head)
     return false;
 }
 
+static bool is_heavy(void *arg, const struct http_request *head)
+{
+    (void)arg;
+    return uploads_heavy(head);
+}
+
 /* Each hash at work takes 19 MiB and a core: half of the cores are left to those who ask little. */
 static int hashers(void)
 {
@@ -178,6 +200,8 @@ static int listen_on(struct server *s, struct raum_error *error)
         .credentials = has_credentials,
         .slow = is_slow,
         .slow_workers = hashers(),
+        .heavy = is_heavy,
+        .heavy_workers = s->options.resizer_count + 4, /* parts while others decode */
         .handle = handle,
         .arg = s,
         .worker_start = worker_start,
@@ -221,6 +245,8 @@ int server_start(struct server **out, const struct server_options *options,
         return rc;
     struct server *s = *out;
     rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
+    if (rc == 0 && !sql_is_postgres(s->sql))
+        rc = relay_writer_new(&s->writer, s->database, s->env, error);
     if (rc == 0)
         rc = listen_on(s, error);
     /* Only now the port is known; until somebody was told of it nobody asks. */
@@ -248,12 +274,14 @@ void server_stop(struct server *s)
     s->stopping = true;
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
     watch_free(s->watch);
     hub_free(s->hub);
     mailer_free(s->mailer);
     plain_counts_free(s->counts);
     pages_free(s->pages);
     upstream_free(s->upstream);
+    media_close(s->media);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);
     sql_close(s->sql);

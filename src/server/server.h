@@ -2,7 +2,9 @@
  * neither engine nor modules (ARCHITECTURE §1): the server holds accounts, spaces and merged
  * records, it runs no replica.
  *
- * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock */
+ * Data directory:  server.db (SQLite only)  secret (0600)  vault.key (0600)  outbox/  lock
+ *                  media/ uploads/, unless --media puts them elsewhere
+ *                  mark (server/epoch.h) */
 #ifndef SERVER_SERVER_H
 #define SERVER_SERVER_H
 
@@ -20,8 +22,11 @@ struct limiter;
 struct server_counts;
 struct route;
 struct mailer;
+struct relay_writer; /* relay/writer.h */
 struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
 struct pages; /* routes/page.h */
+struct media; /* pictures (media/media.h) */
+struct media_resizer;
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -37,6 +42,10 @@ struct server_options {
     const char *secret;              /* NULL: data/secret, made at first start */
     const char *vault_key;           /* its file; NULL: data/vault.key, made at first start */
     const char *files;               /* folder of static files; NULL: none */
+    const char *media;               /* folder of pictures; NULL: data */
+    const struct media_resizer *resizers; /* lent; NULL: pictures cannot be uploaded */
+    int resizer_count;
+    int64_t picture_max, quota;      /* bytes of one picture, of an account's; 0: as media.h says */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
     int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */
@@ -53,11 +62,13 @@ struct server {
     bool secure;                     /* origin is https: __Secure- cookies */
     struct sql *sql;                 /* of the main thread: migrations, sweeps */
     struct http_server *http;
+    struct relay_writer *writer;     /* of pushes; NULL on PostgreSQL, and until it listens */
     struct hub *hub;                 /* open streams; NULL: not listening */
     struct watch *watch;             /* with --auth: of whom they are */
     struct limiter *limiter;
     struct mailer *mailer;
     struct pages *pages;
+    struct media *media;
     struct upstream *upstream;       /* NULL unless --auth */
     struct auth_keys *keys;
     struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */
@@ -77,6 +88,9 @@ int server_port(const struct server *s);
 /* The same without listening: for admin commands and tests without sockets. */
 int server_open(struct server **out, const struct server_options *options,
                 struct raum_error *error) BASE_CHECK;
+/* Has the database gone back in time? Then it gets a new epoch, and the log says so. By the same.
+ */
+int server_check_epoch(struct server *s, struct raum_error *error) BASE_CHECK;
 /* Deletes what has run out. By the thread that started the server, now and then. */
 int server_sweep(struct server *s, struct raum_error *error) BASE_CHECK;
 void server_stop(struct server *s); /* graceful, at most ten seconds; NULL is fine */

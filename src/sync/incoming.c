@@ -80,7 +80,7 @@ static int take_known(struct taking *t, const struct schema_field *f,
     struct json_value v = json_root(&t->doc);
     if (result == 0 && (f->flags & FIELD_SEALED))
         result = sealed_value(t, v, out, &sealed, error);
-    if (result == 0 && !sealed && schema_check(f, v, NULL) != 0)
+    if (result == 0 && !sealed && schema_check_foreign(f, v, NULL) != 0)
         return 0; /* of a newer version's making: the field stays as it is here */
     if (result == 0 && !sealed)
         result = value_from_json(t->r, f, v, t->a, out, error);

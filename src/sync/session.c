@@ -126,11 +126,12 @@ static int choose_part(struct session *s, struct raum_error *error)
     const struct space *active = spaces_active(s->r);
     s->part = 0;
     s->own_cursor = false;
-    int result = db_prepare(s->r->db, &q, &db_grant_own,
-                            "SELECT c.space, c.since FROM coming c JOIN spaces s ON s.ref = c.space "
-                            "WHERE s.role > 0 AND s.offline = 0 AND (c.space = ?1 OR c.since IS NOT "
-                            "NULL) ORDER BY c.space <> ?1, c.space LIMIT 1",
-                            error);
+    int result =
+        db_prepare(s->r->db, &q, &db_grant_own,
+                   "SELECT c.space, c.since FROM coming c JOIN spaces s ON s.ref = c.space "
+                   "WHERE s.role > 0 AND s.offline = 0 AND (c.space = ?1 OR c.since IS NOT "
+                   "NULL) ORDER BY c.space <> ?1, c.space LIMIT 1",
+                   error);
     if (result == 0) {
         db_bind_int(&q, 1, active ? active->ref : 0);
         result = db_step(&q, error);
@@ -169,8 +170,8 @@ static int cursor_stands(struct session *s, bool *out, struct raum_error *error)
         *out = same_cursor(cursor, s->since);
         return result;
     }
-    int result = db_prepare(s->r->db, &q, &db_grant_own,
-                            "SELECT since FROM coming WHERE space = ?1", error);
+    int result =
+        db_prepare(s->r->db, &q, &db_grant_own, "SELECT since FROM coming WHERE space = ?1", error);
     if (result == 0) {
         db_bind_int(&q, 1, s->part);
         result = db_step(&q, error);
@@ -266,7 +267,8 @@ int session_next(struct session *s, int64_t now_ms, struct session_step *out,
         out->action = SESSION_SEND;
         out->body = buf_text(&s->body);
         out->len = s->body.len;
-        out->space = s->part && intern_space(s->r, s->part) ? intern_space(s->r, s->part)->id : NULL;
+        out->space =
+            s->part && intern_space(s->r, s->part) ? intern_space(s->r, s->part)->id : NULL;
         break;
     }
     return 0;
@@ -343,6 +345,14 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
     return result;
 }
 
+/* What was withdrawn is overwritten in the file; the log goes, too, unless somebody reads it just
+ * now: then with the next. */
+static void forget_withdrawn(struct session *s, uint32_t before)
+{
+    if (s->counts.retracted != before)
+        (void)!spaces_empty_log(s->r, NULL);
+}
+
 static int take_retracts(struct session *s, struct json_value list, struct raum_error *error)
 {
     int result = 0;
@@ -403,6 +413,7 @@ static int take_news(struct session *s, const struct wire_answer *answer,
                      struct json_value retracts, bool *again, struct raum_error *error)
 {
     struct incoming_report report = {0};
+    uint32_t retracted = s->counts.retracted;
     bool stands = false;
     int result = replica_begin(s->r, error);
     if (result < 0)
@@ -413,6 +424,7 @@ static int take_news(struct session *s, const struct wire_answer *answer,
     result = replica_end(s->r, result, error);
     if (result < 0)
         return result;
+    forget_withdrawn(s, retracted);
     s->counts.received += answer->change_count;
     s->counts.merged += report.merged;
     s->counts.unknown += report.unknown;
@@ -524,23 +536,30 @@ static int take_retract(struct session *s, struct json_value v, struct arena *a,
         return RAUM_END;
     s->again |= s->state == SENT;
     s->counts.retracted++;
-    return PLANT(SYNC_WITHDRAW) ? 0 : incoming_retract(s->r, space, table, id, error);
+    int result = PLANT(SYNC_WITHDRAW) ? 0 : incoming_retract(s->r, space, table, id, error);
+    if (result == 0)
+        forget_withdrawn(s, s->counts.retracted - 1);
+    return result;
 }
 
-/* G-S3 */
+/* G-S3. Its cursor does not know the space any more. */
 static int take_left(struct session *s, struct json_value v, struct arena *a,
                      struct raum_error *error)
 {
-    const char *id = json_str(json_get(v, "spaceId"), a);
+    const char *id = json_str(json_get(v, "spaceId"), a),
+               *until = json_str(json_get(v, "syncedUntil"), a);
     if (!id)
         return RAUM_END;
     int result = replica_begin(s->r, error);
     if (result < 0)
         return result;
     const struct space *space = intern_space_find(s->r, id);
-    bool ours = space && space->type > SPACE_PERSONAL && !space->offline && space->role != ROLE_NONE;
+    bool ours =
+        space && space->type > SPACE_PERSONAL && !space->offline && space->role != ROLE_NONE;
     if (ours)
         result = leave_mark(s->r, space->ref, false, error);
+    if (result == 0 && until && !s->behind)
+        result = replica_meta_set(s->r, CURSOR_KEY, until, error);
     result = replica_end(s->r, result, error);
     s->counts.left += ours;
     return result == 0 && ours ? leave_finish(s->r, s->tell, s->tell_arg, error) : result;

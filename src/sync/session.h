@@ -12,10 +12,10 @@
  *
  * A request carries what is dirty and the cursor; the answer says what became of each change and
  * brings what is behind the cursor. The cursor is kept with the rows it brought, in one
- * transaction: a crash asks again, and merging again has no effect (G-S5). A fresh device asks for the
- * space that is active first, then for all else; table `coming` says which spaces are not whole. A
- * space with a cursor of its own there comes by that one: what the common cursor says of it is not
- * here, because the space was erased meanwhile (engine/leave.h). */
+ * transaction: a crash asks again, and merging again has no effect (G-S5). A fresh device asks for
+ * the space that is active first, then for all else; table `coming` says which spaces are not
+ * whole. A space with a cursor of its own there comes by that one: what the common cursor says of
+ * it is not here, because the space was erased meanwhile (engine/leave.h). */
 #ifndef SYNC_SESSION_H
 #define SYNC_SESSION_H
 
@@ -38,7 +38,7 @@ struct session_step {
     const char *body; /* lent until the answer */
     size_t len;
     const char *space; /* narrows to one; NULL: all. Lent until the answer */
-    int64_t until; /* ms */
+    int64_t until;     /* ms */
 };
 struct session_counts {
     uint32_t sent, applied, stale, parked; /* changes */

@@ -1,7 +1,7 @@
 /* Server-Sent Events as they come, in pieces of any size: bytes in, events out. After the living
- * standard of HTML (§9.2): lines end with CR, LF or both, a colon at the start is a comment, several
- * data lines are joined by LF, an empty line ends the event, one without data is none. Pure and
- * bounded; knows no event by name. */
+ * standard of HTML (§9.2): lines end with CR, LF or both, a colon at the start is a comment,
+ * several data lines are joined by LF, an empty line ends the event, one without data is none. Pure
+ * and bounded; knows no event by name. */
 #ifndef SYNC_SSE_H
 #define SYNC_SSE_H
 
@@ -19,7 +19,7 @@ struct sse {
     bool after_cr, started, any_data;
     int error; /* 0, or why it goes no further */
 };
-struct sse_event { /* lent for the call */
+struct sse_event {    /* lent for the call */
     const char *name; /* "message" if it has none */
     const char *data; /* NUL-terminated */
     size_t len;

@@ -51,6 +51,23 @@ static const char *text_of(struct reading *r, struct json_value v, size_t max, b
     return copy;
 }
 
+/* A cursor is whatever a server said; what is none means "from the start", but for its length: that
+ * of one grows with the spaces it is over. */
+static const char *cursor_of(struct reading *r, struct json_value v, bool *bad)
+{
+    const char *text;
+    size_t len;
+    if (!v.doc || json_is(v, JSON_NULL))
+        return NULL;
+    if (!json_is(v, JSON_STRING) || !json_text(v, r->a, &text, &len) || len > WIRE_CURSOR_MAX) {
+        *bad = true;
+        return NULL;
+    }
+    char *copy = arena_copy(r->a, text, len);
+    r->full |= !copy;
+    return copy;
+}
+
 static int index_of(const char *const *names, int count, const char *name)
 {
     for (int i = 0; name && i < count; i++)
@@ -289,7 +306,7 @@ int wire_read_request(const struct json_doc *doc, struct arena *a, struct wire_r
     if (!json_is(root, JSON_OBJECT))
         return err_at(error, "wire", RAUM_EBAD_CHANGE, "a request is an object");
     out->client = text_of(&r, json_get(root, "clientId"), ID_LEN_MAX, &bad);
-    out->since = text_of(&r, json_get(root, "since"), WIRE_CURSOR_MAX, &bad);
+    out->since = cursor_of(&r, json_get(root, "since"), &bad);
     struct json_value schema = json_get(root, "schemaVersion");
     if (schema.doc && !json_is(schema, JSON_NULL) && !json_int(schema, &out->schema))
         bad = true;
@@ -331,7 +348,7 @@ static int read_answer(const struct json_doc *doc, const char *list, struct aren
                                     error);
     if (result < 0)
         return result;
-    out->until = text_of(&r, json_get(root, "syncedUntil"), WIRE_CURSOR_MAX, &bad);
+    out->until = cursor_of(&r, json_get(root, "syncedUntil"), &bad);
     out->epoch = text_of(&r, json_get(root, "epoch"), WIRE_NAME_MAX, &bad);
     struct json_value more = json_get(root, "hasMore");
     if (more.doc && !json_bool(more, &out->more))
@@ -424,6 +441,7 @@ void wire_put_change(struct json_writer *w, const struct wire_change *c)
     put_str(w, "id", c->id);
     put_str(w, "op", wire_op_name(c->op));
     put_str(w, "spaceId", c->space);
+    put_str(w, "deletedAt", c->deleted);
     put_fields(w, c, false);
     put_fields(w, c, true);
     json_close_object(w);

@@ -38,6 +38,7 @@ enum wire_op { WIRE_INSERT, WIRE_UPDATE, WIRE_DELETE, WIRE_OPS };
 struct wire_change {
     const char *event, *app, *table, *id, *space; /* event, app and space may be NULL */
     enum wire_op op;
+    const char *deleted; /* written beside the fields, for older clients; read it is a field */
     struct merge_field *fields;
     uint32_t count;
     int error; /* 0, or RAUM_EBAD_CHANGE…: why it cannot be taken */

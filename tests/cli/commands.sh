@@ -21,7 +21,7 @@ is 0 image add two_20240101.png three.webp four.heic five.avif --json
 valid; same 4 "$(json 'scalar @$v')" 'four added'
 same Two "$(json '$v->[0]{label}')" 'the name of a file'
 same 5 "$(pool)" pool
-is 0 image show "$one"; says 'Im Garten'; says avatar; says '["rot","grün"]'
+is 0 image show "$one"; says 'Im Garten'; says avatar; says 'rot, grün'
 is 0 --json image show "$one"; valid
 same 1 "$(json '$v->{usage}{aiReference} ? 1 : 0')" consent
 same 'avatar' "$(json '$v->{primaryFor}')" primaryFor

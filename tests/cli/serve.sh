@@ -181,6 +181,7 @@ same '2 2 2' "$(json 'join " ", @$v{qw(accounts spaces personal)}')" stats
 is 0 serve admin stats; says accounts
 is 0 serve admin spaces --json
 same 'anna personal public' "$(json 'join " ", @{$v->[0]}{qw(slug type tier)}')" spaces
+is 0 serve admin new-epoch; says 'from the start'
 # A closed account: its sessions end at once, and it gets no other.
 is 3 serve admin disable nobody@example.org
 is 0 serve admin disable anna@example.org

@@ -536,7 +536,7 @@ static const char *const bad[] = {
     LINE("g\\u0001", "{}", "i", STAMPS, "space"),
     LINE("guest", "{}", "", STAMPS, "space"),
     LINE("guest", "{}", "i", STAMPS, "public"),
-    LINE("guest", "{\"kind\":\"elbow\"}", "i", STAMPS, "space"),
+    LINE("guest", "{\"kind\":7}", "i", STAMPS, "space"),
     LINE("guest", "{\"width\":\"wide\"}", "i", STAMPS, "space"),
     LINE("guest", "{\"visibility\":\"space\"}", "i", STAMPS, "space"),
     LINE("guest", "{\"primaryFor\":\"avatar\"}", "i", STAMPS, "space"),
@@ -621,11 +621,13 @@ test_newer_program(void **state) /* G-S16: a later version's table and field sur
     export_to(&a, a.space[0], &one);
     room_close(&a);
     replace(&one, "spaces/0/meImages.jsonl", "\"label\":", "\"hologram\":[3],\"label\":");
+    replace(&one, "spaces/0/meImages.jsonl", "\"kind\":\"reference\"", "\"kind\":\"elbow\"");
     char *name = shelf_find(&one, "spaces/0/meImages.jsonl")->name;
     empty_open(&b, NULL);
     OK(import_from(&b, &one, false));
     export_to(&b, intern_personal(b.raum)->id, &two);
     assert_true(shelf_has(&two, "\"extra\":{\"hologram\":[3]}"));
+    assert_true(shelf_has(&two, "\"kind\":\"elbow\""));
     shelf_free(&two);
     memcpy(strrchr(name, '/') + 1, "meFuture", 8); /* meFuture.jsonl */
     redo_digest(&one);

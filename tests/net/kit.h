@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 /* Answers by path: /echo (method, path, query, host, body length), /slow/MS, /big/BYTES, /header,
+ * /file/BYTES, /file/short/BYTES,
  * /stream (kept in kit_stream), /none (does not answer); else 404. */
 void kit_handle(void *arg, void *state, struct http_request *q);
 /* Defaults, kit_handle, port 0. */

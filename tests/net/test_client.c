@@ -314,13 +314,110 @@ static void test_liars(void **state)
     client_answer_release(&a);
 }
 
+/* ---- answers that do not end ---- */
+
+static struct client_stream *open_stream(const char *path)
+{
+    struct client_stream *s = NULL;
+    struct client_request q = {.url = at(path)};
+    assert_int_equal(client_stream_open(&s, &q, NULL), 0);
+    return s;
+}
+
+/* Until something is there, or the end. */
+static int read_some(struct client_stream *s, struct buf *into)
+{
+    size_t before = into->len;
+    int rc = 0;
+    for (int i = 0; i < 200 && rc == 0 && into->len == before; i++)
+        rc = client_stream_read(s, 50, into, NULL);
+    return rc;
+}
+
+static void test_stream(void **state)
+{
+    struct buf in;
+    struct http_stream *theirs = NULL;
+    (void)state;
+    buf_init(&in, 1 << 20);
+    struct client_stream *s = open_stream("/stream");
+    assert_int_equal(client_stream_status(s), 0);
+    assert_int_equal(client_stream_read(s, 50, &in, NULL), 0);
+    theirs = kit_take_stream();
+    assert_int_equal(http_stream_send(theirs, "data: 1\n\n", 9), 0);
+    assert_int_equal(read_some(s, &in), 0);
+    assert_string_equal(buf_text(&in), "data: 1\n\n");
+    assert_int_equal(client_stream_status(s), 200);
+    assert_string_equal(client_stream_header(s, "content-type"), "text/event-stream");
+    int64_t before = kit_now();
+    buf_reset(&in);
+    assert_int_equal(client_stream_read(s, 100, &in, NULL), 0); /* nothing: back in time */
+    assert_in_range(kit_now() - before, 50, 3000);
+    assert_int_equal(in.len, 0);
+    assert_int_equal(http_stream_send(theirs, "data: 2\n\n", 9), 0);
+    http_stream_finish(theirs);
+    http_stream_unref(theirs);
+    assert_int_equal(read_some(s, &in), 0); /* what came before the end is read first */
+    assert_string_equal(buf_text(&in), "data: 2\n\n");
+    assert_int_equal(read_some(s, &in), RAUM_EUNREACHABLE); /* cut off: its last chunk is missing */
+    assert_int_equal(client_stream_read(s, 50, &in, NULL), RAUM_EUNREACHABLE);
+    client_stream_free(s);
+    buf_release(&in);
+}
+
+/* More than is held waits in the connection; nothing of it is lost. */
+static void test_stream_held(void **state)
+{
+    struct buf in;
+    size_t total = 0;
+    int rc = 0;
+    (void)state;
+    buf_init(&in, 4 << 20);
+    struct client_stream *s = open_stream("/big/6000000");
+    for (int i = 0; i < 20; i++) /* it comes, and nobody reads */
+        kit_sleep(5);
+    while (rc == 0) {
+        buf_reset(&in);
+        rc = read_some(s, &in);
+        assert_true(in.len <= CLIENT_STREAM_HELD + 65536);
+        total += in.len;
+    }
+    assert_int_equal(rc, RAUM_END);
+    assert_int_equal(total, 6000000);
+    client_stream_free(s);
+    buf_release(&in);
+}
+
+static void test_stream_refused(void **state)
+{
+    struct buf in;
+    struct raum_error error = {0};
+    struct client_stream *s = NULL;
+    struct client_request q = {.url = "ftp://127.0.0.1/"};
+    (void)state;
+    buf_init(&in, 1 << 20);
+    assert_int_equal(client_stream_open(&s, &q, &error), RAUM_EUSAGE);
+    assert_null(s);
+    q.url = "http://127.0.0.1:1/";
+    assert_int_equal(client_stream_open(&s, &q, &error), 0);
+    assert_int_equal(read_some(s, &in), RAUM_EUNREACHABLE);
+    client_stream_free(s);
+    s = open_stream("/nowhere");
+    (void)!read_some(s, &in);
+    assert_int_equal(client_stream_status(s), 404);
+    client_stream_free(s);
+    client_stream_free(NULL);
+    buf_release(&in);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exchange),  cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_limits),    cmocka_unit_test(test_unreachable),
-        cmocka_unit_test(test_redirects), cmocka_unit_test(test_liars),
-        cmocka_unit_test(test_ipv6),
+        cmocka_unit_test(test_exchange),    cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_limits),      cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_redirects),   cmocka_unit_test(test_liars),
+        cmocka_unit_test(test_ipv6),        cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_held), cmocka_unit_test(test_stream_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

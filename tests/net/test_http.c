@@ -156,6 +156,111 @@ static void test_big(void **state)
 }
 
 /* Bytes one by one, all states of the gate. */
+/* The body of one answer is the file's bytes. */
+static void is_file(char *answer, size_t len)
+{
+    char wanted[64];
+    const char *body = strstr(answer, "\r\n\r\n");
+    assert_non_null(body);
+    body += 4;
+    snprintf(wanted, sizeof wanted, "Content-Length: %zu\r\n", len);
+    assert_non_null(strstr(answer, wanted));
+    assert_null(strstr(answer, "chunked"));
+    assert_int_equal(strlen(body), len);
+    for (size_t i = 0; i < len; i++)
+        if (body[i] != 'a' + (int)(i / 1000 % 26))
+            fail_msg("byte %zu of %zu is %d", i, len, body[i]);
+    free(answer);
+}
+
+/* Small ones, large ones, the sizes around the pieces; and the connection goes on afterwards. */
+static void test_file(void **state)
+{
+    static const size_t sizes[] = {0, 1, 65535, 65536, 65537, 131072, 131073, 5000000};
+    (void)state;
+    int fd = kit_connect(port);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        char text[128];
+        snprintf(text, sizeof text, "GET /file/%zu HTTP/1.1\r\nHost: a\r\n\r\n", sizes[i]);
+        kit_say(fd, text);
+        is_file(kit_answer(fd, 5000), sizes[i]);
+    }
+    kit_say(fd, "HEAD /file/5000000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    char *answer = kit_read(fd, 500, NULL, NULL);
+    assert_non_null(strstr(answer, "Content-Length: 5000000\r\n"));
+    assert_string_equal(strstr(answer, "\r\n\r\n"), "\r\n\r\n");
+    free(answer);
+    close(fd);
+}
+
+/* Pipelined behind each other, over 1.0, closed by the reader in the middle. */
+static void test_files_in_a_row(void **state)
+{
+    bool closed;
+    (void)state;
+    int fd = kit_connect(port);
+    for (int i = 0; i < 5; i++)
+        kit_say(fd, "GET /file/300000 HTTP/1.1\r\nHost: a\r\n\r\n"
+                    "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    char *answer = kit_read(fd, 1000, NULL, NULL);
+    assert_int_equal(count(answer, "HTTP/1.1 200 OK"), 10);
+    assert_int_equal(count(answer, "GET /echo?"), 5);
+    free(answer);
+    close(fd);
+    fd = kit_connect(port);
+    kit_say(fd, "GET /file/700000 HTTP/1.0\r\nHost: a\r\n\r\n");
+    is_file(kit_read(fd, 2000, NULL, &closed), 700000);
+    assert_true(closed);
+    close(fd);
+    for (int i = 0; i < 20; i++) {
+        fd = kit_connect(port);
+        kit_say(fd, "GET /file/20000000 HTTP/1.1\r\nHost: a\r\n\r\n");
+        kit_sleep(2);
+        close(fd);
+    }
+}
+
+/* A file that is shorter than was promised: less comes, and never the next answer in its place. */
+static void test_file_cut_short(void **state)
+{
+    bool closed;
+    size_t got;
+    (void)state;
+    int fd = kit_connect(port);
+    kit_say(fd, "GET /file/short/800000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    kit_say(fd, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    char *answer = kit_read(fd, 2000, &got, &closed);
+    assert_true(closed);
+    assert_true(got < 500000);
+    assert_null(strstr(answer, "GET /echo?"));
+    free(answer);
+    close(fd);
+    fd = kit_connect(port);
+    kit_say(fd, "GET /file/short/800 HTTP/1.1\r\nHost: a\r\n\r\n");
+    answer = kit_answer(fd, 2000);
+    assert_non_null(strstr(answer, " 500 "));
+    free(answer);
+    close(fd);
+}
+
+/* Twenty readers of 20 MB who do not read: they hold pieces, not files (G-O3). */
+static void test_files_unread(void **state)
+{
+    int fds[20];
+    struct http_stats stats;
+    (void)state;
+    for (int i = 0; i < 20; i++) {
+        fds[i] = kit_connect(port);
+        kit_say(fds[i], "GET /file/20000000 HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    kit_sleep(700);
+    http_stats(server, &stats);
+    assert_true(stats.buffered < (size_t)20 << 18);
+    is_file(kit_answer(fds[0], 5000), 20000000);
+    for (int i = 0; i < 20; i++)
+        close(fds[i]);
+}
+
 static void test_dripped(void **state)
 {
     static const char text[] =
@@ -374,6 +479,8 @@ int main(void)
         cmocka_unit_test(test_answers),       cmocka_unit_test(test_head),
         cmocka_unit_test(test_continue),      cmocka_unit_test(test_pipelining),
         cmocka_unit_test(test_half_closed),   cmocka_unit_test(test_big),
+        cmocka_unit_test(test_file),          cmocka_unit_test(test_files_in_a_row),
+        cmocka_unit_test(test_file_cut_short), cmocka_unit_test(test_files_unread),
         cmocka_unit_test(test_dripped),       cmocka_unit_test(test_gone_meanwhile),
         cmocka_unit_test(test_graceful_stop), cmocka_unit_test(test_start_errors),
         cmocka_unit_test(test_queue_full),    cmocka_unit_test(test_connections_max),

@@ -179,6 +179,36 @@ static void test_capabilities_G_T6(void **state)
 
 /* ---- checks ---- */
 
+/* G-S16: what a newer version calls a kind is kept; what rights hang on has to be known. */
+static void foreign_words(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *table, *field, *json;
+        bool kept;
+    } cases[] = {
+        {"wardrobeGarments", "category", "\"swimwear\"", true},
+        {"wardrobeGarments", "category", "\"top\"", true},
+        {"wardrobeGarments", "category", "7", false},
+        {"wardrobeGarments", "category", "null", false},
+        {"wardrobeOutfits", "season", "[\"monsoon\"]", true},
+        {"wardrobeOutfits", "season", "[7]", false},
+        {"meImages", "visibility", "\"public\"", false},
+        {"meSlots", "slot", "\"throne\"", false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct json_doc doc;
+        const struct schema_field *f =
+            schema_field(schema_table(cases[i].table), cases[i].field, strlen(cases[i].field));
+        json_init(&doc);
+        assert_int_equal(json_parse(&doc, cases[i].json, strlen(cases[i].json), JSON_LONE, NULL),
+                         0);
+        int result = schema_check_foreign(f, json_root(&doc), NULL);
+        assert_int_equal(result, cases[i].kept ? 0 : RAUM_EBAD_CHANGE);
+        json_release(&doc);
+    }
+}
+
 static int check_text(const struct schema_field *f, const char *json, size_t len)
 {
     struct json_doc doc;
@@ -325,10 +355,15 @@ static void test_limits_G_O3(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_frozen),         cmocka_unit_test(test_unique),
-        cmocka_unit_test(test_one_level_G_T1), cmocka_unit_test(test_capabilities_G_T6),
-        cmocka_unit_test(test_scalars),        cmocka_unit_test(test_times_and_people),
-        cmocka_unit_test(test_lists),          cmocka_unit_test(test_limits_G_O3),
+        cmocka_unit_test(foreign_words),
+        cmocka_unit_test(test_frozen),
+        cmocka_unit_test(test_unique),
+        cmocka_unit_test(test_one_level_G_T1),
+        cmocka_unit_test(test_capabilities_G_T6),
+        cmocka_unit_test(test_scalars),
+        cmocka_unit_test(test_times_and_people),
+        cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_limits_G_O3),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

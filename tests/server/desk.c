@@ -4,18 +4,32 @@
 
 #define HEADERS_MAX 16
 
+static void start(struct desk *d)
+{
+    KIT_OK(&d->kit, server_open(&d->server, &d->options, &d->kit.error));
+    d->sql = d->server->sql;
+}
+
+void desk_open_with(struct desk *d, const struct server_options *more)
+{
+    *d = (struct desk){.options = *more};
+    kit_make(&d->kit);
+    d->options.data = d->kit.folder;
+    d->options.host = "127.0.0.1";
+    d->options.origin = DESK_ORIGIN;
+    d->options.database = kit_is_postgres() ? d->kit.url : NULL;
+    start(d);
+}
+
 void desk_open(struct desk *d)
 {
-    *d = (struct desk){0};
-    kit_make(&d->kit);
-    const struct server_options options = {
-        .data = d->kit.folder,
-        .host = "127.0.0.1",
-        .origin = DESK_ORIGIN,
-        .database = kit_is_postgres() ? d->kit.url : NULL,
-    };
-    KIT_OK(&d->kit, server_open(&d->server, &options, &d->kit.error));
-    d->sql = d->server->sql;
+    desk_open_with(d, &(struct server_options){0});
+}
+
+void desk_restart(struct desk *d)
+{
+    server_stop(d->server);
+    start(d);
 }
 
 void desk_close(struct desk *d)
@@ -52,6 +66,22 @@ static void fill(struct http_request *q, struct http_header *h, const char *toke
     q->header_count = n;
 }
 
+/* An answer that is a file, read as the HTTP server would. */
+static void take_file(struct http_request *q)
+{
+    size_t n;
+    q->answer.max = (size_t)64 << 20;
+    do {
+        char *room = buf_room(&q->answer, 65536);
+        assert_non_null(room);
+        n = http_file_read(q->file, room, 65536);
+        q->answer.len += n;
+        room[n] = '\0';
+    } while (n > 0);
+    http_file_free(q->file);
+    q->file = NULL;
+}
+
 void desk_send(struct desk *d, struct sql *sql, const char *method, const char *target,
                const char *token, const char *type, const void *body, size_t len,
                const char *const *headers, struct reply *r)
@@ -74,6 +104,8 @@ void desk_send(struct desk *d, struct sql *sql, const char *method, const char *
     q->headers = NULL;
     q->header_count = 0;
     r->status = q->status;
+    if (q->file)
+        take_file(q);
     r->body = q->answer;
     json_init(&r->doc);
     if (r->body.len && json_parse(&r->doc, r->body.data, r->body.len, 0, NULL) == 0)

@@ -15,6 +15,7 @@
 struct desk {
     struct kit kit;
     struct server *server;
+    struct server_options options;
     struct sql *sql; /* what requests use; lent from the server unless a test puts another here */
 };
 
@@ -27,6 +28,10 @@ struct reply {
 };
 
 void desk_open(struct desk *d);
+/* With more options; folder, address and database are the desk's. */
+void desk_open_with(struct desk *d, const struct server_options *more);
+/* The server ends and starts again on what lies there. */
+void desk_restart(struct desk *d);
 void desk_close(struct desk *d);
 /* One more session of a new or old account; out holds the bearer token. */
 void desk_sign_up(struct desk *d, const char *email, char out[64]);

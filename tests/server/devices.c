@@ -10,17 +10,64 @@ struct sql *sql;
 struct relay *relay;
 struct device devices[DEVICES];
 int lose_answers, lose_requests;
+void (*meanwhile)(struct device *d);
 
 void run(const char *text)
 {
     OK(sql_run(sql, &error, text, ""));
 }
 
+/* On SQLite a file in the folder; on a PostgreSQL that the run has for itself, a schema. */
+static void open_database(void)
+{
+    char path[600];
+    const char *server = getenv("RAUM_TEST_POSTGRES");
+    snprintf(path, sizeof path, "%s/server.db", folder);
+    if (server && *server) {
+        OK(sql_open(&sql, server, &server_world.env, &error));
+        run("DROP SCHEMA IF EXISTS exchange CASCADE");
+        run("CREATE SCHEMA exchange");
+        sql_close(sql);
+        snprintf(path, sizeof path, "%s%coptions=-csearch_path%%3Dexchange", server,
+                 strchr(server, '?') ? '&' : '?');
+    }
+    OK(sql_open(&sql, path, &server_world.env, &error));
+}
+
+/* How many rows there are in all spaces, whoever may see them. */
+int64_t count_records(void)
+{
+    static const char *const partitions[] = {"pa", "pb", "fam", "user:anna", "user:bert"};
+    struct sql_rows *rows;
+    int64_t count = 0;
+    for (int i = 0; i < 5; i++) {
+        OK(sql_scope(sql, "partition", partitions[i], &error));
+        OK(sql_one(sql, &rows, &error,
+                   "SELECT count(*) AS n FROM records r JOIN partitions p ON "
+                   "p.ref = r.part WHERE p.id = ?1",
+                   "s", partitions[i]));
+        count += sql_int(rows, "n");
+        sql_rows_free(rows);
+    }
+    return count;
+}
+
+/* The backup was older than all of it. */
+void forget_records(void)
+{
+    static const char *const partitions[] = {"pa", "pb", "fam", "user:anna", "user:bert"};
+    OK(sql_begin(sql, &error));
+    for (int i = 0; i < 5; i++) {
+        OK(sql_scope(sql, "partition", partitions[i], &error));
+        run("DELETE FROM records");
+    }
+    OK(sql_end(sql, 0, &error));
+    OK(relay_new_epoch(sql, &server_world.env, &error));
+}
+
 static void make_server(void)
 {
-    char path[160];
-    snprintf(path, sizeof path, "%s/server.db", folder);
-    OK(sql_open(&sql, path, &server_world.env, &error));
+    open_database();
     OK(sql_migrate(sql, &error));
     run("INSERT INTO accounts (id, name, email, email_verified, created, updated) VALUES ('anna', "
         "'a', 'a', 1, 0, 0), ('bert', 'b', 'b', 1, 0, 0)");
@@ -87,6 +134,7 @@ int devices_set_up(void **state)
     kit_world_init(&world, 5);
     kit_world_init(&server_world, 6);
     lose_answers = lose_requests = 0;
+    meanwhile = NULL;
     make_server();
     for (int i = 0; i < DEVICES; i++)
         device_world[i] = &world;
@@ -151,6 +199,8 @@ bool sync_turns(struct device *d, int turns)
         else if (lose_answers > 0 && lose_answers--)
             status = 0;
         assert_int_not_equal(status, 500);
+        if (meanwhile && status == 200)
+            meanwhile(d);
         OK(session_answer(d->session, w->now_ms, status, 0, status ? buf_text(&out) : NULL,
                           status ? out.len : 0, &error));
         buf_release(&out);
@@ -175,8 +225,14 @@ char *content(struct device *d, const char *space)
 void same(int a, int b, const char *space)
 {
     char *x = content(&devices[a], space), *y = content(&devices[b], space);
-    if (strcmp(x, y) != 0)
-        fail_msg("devices %d and %d differ in %s:\n%.600s\n---\n%.600s", a, b, space, x, y);
+    size_t from = 0; /* of the first line that differs */
+    for (size_t i = 0; x[i] && x[i] == y[i]; i++)
+        if (x[i] == '\n')
+            from = i + 1;
+    if (strcmp(x, y) != 0) {
+        fprintf(stderr, "%.2000s\n---\n%.2000s\n", x + from, y + from);
+        fail_msg("devices %d and %d differ in %s", a, b, space);
+    }
     free(x);
     free(y);
 }

@@ -24,12 +24,17 @@ extern struct sql *sql;
 extern struct relay *relay;
 extern char folder[128];
 extern int lose_answers, lose_requests; /* how many in a row */
+extern void (*meanwhile)(struct device *d); /* while a request is on its way; NULL: nothing */
 
 int devices_set_up(void **state);
 int devices_tear_down(void **state);
 void make_device(int i);
 void close_device(int i); /* its files stay */
 void run(const char *sql);
+/* How many rows there are in all spaces, whoever may see them. */
+int64_t count_records(void);
+/* The backup was older than all of it. */
+void forget_records(void);
 /* The server's side of one request: its status. */
 int serve(struct device *d, const struct session_step *step, struct buf *out);
 /* Runs a session until it has nothing to do; or `turns` of it, true when there is more. */

@@ -1,5 +1,5 @@
-/* What a device does with what a server says: the space that is active comes first and goes on after
- * a kill, a space that is left and joined again comes whole, events of the stream, notices of
+/* What a device does with what a server says: the space that is active comes first and goes on
+ * after a kill, a space that is left and joined again comes whole, events of the stream, notices of
  * conflicts, clocks (G-S3, G-S7, G-S9, G-S15, G-T9). */
 #include "engine/conflicts.h"
 #include "engine/leave.h"
@@ -191,7 +191,8 @@ static void test_events_of_the_stream_G_S13(void **state)
 
 static void test_events_that_are_none(void **state)
 {
-    static const char *const bad[] = {"", "no", "[", "{\"changes\":7}", "{\"changes\":[],\"hasMore\":2}"};
+    static const char *const bad[] = {"", "no", "[", "{\"changes\":7}",
+                                      "{\"changes\":[],\"hasMore\":2}"};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(event(2, "changes", bad[i]), RAUM_END);

@@ -388,7 +388,7 @@ static void test_who_may(void **state)
         reader_close(&r);
         if (status == 200)
             break;
-        assert_int_equal(status, 429);
+        assert_true(status == 429 || status == 503); /* while the others are on their way */
         assert_true(i < 99);
         pause_ms(20);
     }

@@ -63,6 +63,33 @@ static void test_look_and_clear(void **state)
 }
 
 /* A clock that was set back keeps nobody out for longer than a window. */
+/* A budget: so much at once, the rest as it refills. */
+static void test_spend(void **state)
+{
+    (void)state;
+    static const struct limiter_rule ten = {10000, 10}; /* one a second */
+    struct limiter *l = open_limiter();
+    assert_int_equal(limiter_spend(l, "s", "a", &ten, 6), 0);
+    assert_int_equal(limiter_spend(l, "s", "a", &ten, 4), 0);
+    assert_int_equal(limiter_spend(l, "s", "a", &ten, 1), 1);
+    assert_int_equal(limiter_spend(l, "s", "a", &ten, 5), 5); /* nothing was taken for it */
+    assert_int_equal(limiter_spend(l, "s", "b", &ten, 10), 0);
+    assert_int_equal(limiter_spend(l, "t", "a", &ten, 10), 0);
+    clock_now += 5000;
+    assert_int_equal(limiter_spend(l, "s", "a", &ten, 5), 0);
+    assert_int_equal(limiter_spend(l, "s", "a", &ten, 1), 1);
+    for (int i = 0; i < 100; i++) { /* who keeps to it is never stopped */
+        clock_now += 1000;
+        assert_int_equal(limiter_spend(l, "s", "a", &ten, 1), 0);
+    }
+    clock_now -= 500000; /* a clock that went back keeps nobody out for long */
+    int wait = limiter_spend(l, "s", "a", &ten, 1);
+    assert_in_range(wait, 0, 10);
+    clock_now += 1000000;
+    assert_int_equal(limiter_spend(l, "s", "a", &ten, 10), 0);
+    limiter_free(l);
+}
+
 static void test_clock_back(void **state)
 {
     (void)state;
@@ -140,6 +167,7 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_spend),
         cmocka_unit_test(test_window),     cmocka_unit_test(test_look_and_clear),
         cmocka_unit_test(test_clock_back), cmocka_unit_test(test_no_mixing),
         cmocka_unit_test(test_flood),      cmocka_unit_test(test_threads),

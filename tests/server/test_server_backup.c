@@ -76,12 +76,31 @@ static int put_account(struct sql *c, int64_t n, const char *name)
                    "ssi", id, name, n);
 }
 
-/* A directory as a server leaves it, everything in it named after `name`. */
-static void make_server(const char *where, const char *name)
+/* Named by a hash: the first letter of `name`, 64 times. */
+static const char *picture(const char *name, const char *ending)
 {
+    static char out[2][128];
+    static int next;
+    char hash[65] = "";
+    next = !next;
+    memset(hash, *name == 'm' ? 'a' : 'b', 64);
+    snprintf(out[next], sizeof out[next], "media/%.2s/%s.%s", hash, hash, ending);
+    return out[next];
+}
+
+/* A directory as a server leaves it, everything in it named after `name`. */
+static void make_server(const char *folder_name, const char *name)
+{
+    char where[256];
+    snprintf(where, sizeof where, "%s", folder_name); /* it may be one of `in` */
     OK(env()->folder_make(NULL, where, 0700));
     put_file(where, "secret", name);
     put_file(where, "vault.key", name);
+    char folder_of[32];
+    snprintf(folder_of, sizeof folder_of, "%.8s", picture(name, ""));
+    OK(env()->folder_make(NULL, in(where, folder_of), 0700));
+    put_file(where, picture(name, "jpg"), name);
+    put_file(where, picture(name, "thumb.webp"), name);
     struct sql *c = open_server(where);
     for (int i = 0; i < 5; i++)
         OK(put_account(c, i, name));
@@ -150,6 +169,8 @@ static void check_is(const char *where, const char *name)
     assert_string_equal(get_file(where, "secret"), name);
     assert_string_equal(get_file(where, "vault.key"), name);
     assert_string_equal(accounts(where, "server.db"), expected);
+    assert_string_equal(get_file(where, picture(name, "jpg")), name);
+    assert_string_equal(get_file(where, picture(name, "thumb.webp")), name);
     assert_int_not_equal(access(in(where, "restore"), F_OK), 0);
 }
 
@@ -161,7 +182,17 @@ static void test_there_and_back(void **state)
     struct stat s;
     OK(env()->folder_make(NULL, in(data, "tls"), 0700));
     put_file(data, "tls/authority.key", "house");
+    /* A picture of several pieces, and what is none. */
+    size_t large = ((size_t)9 << 20) + 5, got;
+    char *bytes = malloc(large);
+    void *again;
+    for (size_t i = 0; i < large; i++)
+        bytes[i] = (char)(i * 7 + i / 1000);
+    OK(env()->file_write(NULL, in(data, picture("mine", "large.webp")), bytes, large, 0600));
+    put_file(data, "media/aa/.new-1.tmp", "x");
+    put_file(data, "media/notes.txt", "x");
     OK(backup());
+    assert_int_equal(report.pictures, 1);
     assert_int_equal(stat(file, &s), 0);
     assert_int_equal(s.st_mode & 0777, 0600);
     assert_true(report.database && report.secret && report.vault_key);
@@ -170,6 +201,13 @@ static void test_there_and_back(void **state)
     OK(restore(false));
     assert_true(report.database && report.secret && report.vault_key);
     check_is(other, "mine");
+    assert_int_equal(report.pictures, 1);
+    OK(env()->file_read(NULL, in(other, picture("mine", "large.webp")), large, &again, &got));
+    assert_int_equal(got, large);
+    assert_memory_equal(again, bytes, large);
+    free(again);
+    free(bytes);
+    assert_string_equal(get_file(other, "media/notes.txt"), "none");
     assert_string_equal(get_file(other, "tls/authority.key"), "house");
     assert_int_equal(stat(in(other, "server.db"), &s), 0);
     assert_int_equal(s.st_mode & 0777, 0600);
@@ -428,6 +466,17 @@ static void test_archives_by_hand(void **state)
     REFUSED(RAUM_ECORRUPT, pg, {"tls/../../escaped", "x", 0});
     REFUSED(RAUM_ECORRUPT, pg, {"authorized_keys", "x", 0});
     REFUSED(RAUM_ECORRUPT, pg, {"lock", "x", 0});
+#define A16 "aaaaaaaaaaaaaaaa"
+#define A64 A16 A16 A16 A16
+    REFUSED(RAUM_ECORRUPT, pg, {"media/x", "x", 0});
+    REFUSED(RAUM_ECORRUPT, pg, {"media/aa/" A64 ".jpg", "x", 0});
+    REFUSED(RAUM_ECORRUPT, pg, {"media/aa/" A64 ".jpg/000001", "x", 0});
+    REFUSED(RAUM_ECORRUPT, pg, {"media/bb/" A64 ".jpg/000000", "x", 0});
+    REFUSED(RAUM_ECORRUPT, pg, {"media/aa/" A64 ".html/000000", "x", 0});
+    REFUSED(RAUM_ECORRUPT, pg, {"media/aa/" A64 "/../../../x.jpg/000000", "x", 0});
+    REFUSED(RAUM_ECORRUPT, pg, {"media/../" A64 ".jpg/000000", "x", 0});
+    REFUSED(RAUM_EIO, pg, {"media/aa/" A64 ".jpg/000000", "x", 0},
+            {"media/aa/" A64 ".png/000000", "x", 0}, {"media/aa/" A64 ".jpg/000000", "x", 0});
     REFUSED(RAUM_ECORRUPT, pg, {"secret", "x", 0}, {"secret", "y", 0});
     REFUSED(RAUM_ECORRUPT, pg, {"server.db/000000", "x", 0}); /* it said there was none */
     REFUSED(RAUM_ECORRUPT, lite);

@@ -170,6 +170,37 @@ static void test_ten_parameters(void **state)
     sql_rows_free(rows);
 }
 
+static void test_arrays(void **state)
+{
+    (void)state;
+    struct sql_rows *rows;
+    const int64_t numbers[] = {1, -1, INT64_MIN};
+    const char *const texts[] = {"a", "", "Z\xc3\xbcge,{}\"\\"}, *const bad[] = {"a", "\xff"};
+    const struct sql_span spans[] = {{"\0x", 2}, {"", 0}, {"\xff", 1}};
+    static const char sql[] = "SELECT n, t, b FROM unnest(?1, ?2, ?3) WITH ORDINALITY AS k (n, t, "
+                              "b, i) WHERE t <> ?4 ORDER BY i";
+    if (!kit_is_postgres())
+        skip();
+    for (size_t count = 0; count < 4; count++) {
+        OK(sql_many(k.sql, &rows, e, sql, "ITBs", numbers, count, texts, count, spans, count,
+                    "no"));
+        for (size_t i = 0; i < count; i++) {
+            size_t len;
+            OK(sql_next(rows, e));
+            assert_true(sql_int(rows, "n") == numbers[i]);
+            assert_string_equal(sql_text(rows, "t"), texts[i]);
+            const void *bytes = sql_bytes(rows, "b", &len);
+            assert_int_equal(len, spans[i].len);
+            assert_memory_equal(bytes, spans[i].data, len);
+        }
+        assert_int_equal(sql_next(rows, e), RAUM_END);
+        sql_rows_free(rows);
+    }
+    FAILS(RAUM_EBAD_CHANGE, sql_many(k.sql, &rows, e, sql, "ITBs", numbers, (size_t)2, bad,
+                                     (size_t)2, spans, (size_t)2, "no"));
+    assert_null(rows);
+}
+
 /* G-O3: what is no text is refused before a database sees it, on both alike. */
 static void test_bad_texts(void **state)
 {
@@ -420,6 +451,47 @@ static void test_rollback(void **state)
     assert_int_equal(count(), 2);
 }
 
+static int put_later(const char *id, int64_t n)
+{
+    return sql_later(k.sql, e, "INSERT INTO things (id, n) VALUES (?1, ?2)", "si", id, n);
+}
+
+/* What is not waited for is seen by the next statement, and if it fails nothing of the transaction
+ * is left, on both, whichever of them says so. */
+static void test_later(void **state)
+{
+    (void)state;
+    struct sql_rows *rows;
+    OK(sql_begin(k.sql, e));
+    OK(put_later("a", 1));
+    OK(put_later("b", 2));
+    OK(sql_one(k.sql, &rows, e, "SELECT sum(n) AS n FROM things", ""));
+    assert_int_equal(sql_int(rows, "n"), 3);
+    sql_rows_free(rows);
+    OK(put_later("c", 3));
+    FAILS(RAUM_EEXISTS, put("a", 4, NULL)); /* refused by itself, as ever */
+    OK(put_later("d", 4));
+    OK(sql_end(k.sql, 0, e));
+    assert_int_equal(count(), 4);
+    for (int next = 0; next < 3; next++) {
+        OK(sql_begin(k.sql, e));
+        OK(put("e", 5, NULL));
+        int result = put_later("a", 5);
+        if (result == 0 && next == 1)
+            result = put("f", 6, NULL);
+        if (result == 0 && next == 2)
+            result = sql_lock(k.sql, "x", e);
+        if (next > 0)
+            assert_int_equal(result, RAUM_EEXISTS);
+        FAILS(RAUM_EEXISTS, sql_end(k.sql, result, e));
+        assert_int_equal(count(), 4);
+    }
+    OK(sql_begin(k.sql, e));
+    OK(put_later("e", 5));
+    FAILS(RAUM_EBUSY, sql_end(k.sql, RAUM_EBUSY, e));
+    assert_int_equal(count(), 4);
+}
+
 /* A statement that failed for another reason must not let the rest be committed as if whole. */
 static void test_failed_statement_is_not_committed_silently(void **state)
 {
@@ -460,6 +532,40 @@ static void test_isolation(void **state)
     sql_close(c);
 }
 
+/* A part that fails is undone alone, what came before and after it stays; on both. */
+static void test_parts(void **state)
+{
+    (void)state;
+    struct sql *c = kit_connect(&k);
+    OK(sql_begin(c, e));
+    OK(put_on(c, "a", 1, NULL));
+    for (int i = 0; i < 3; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "p%d", i);
+        OK(sql_part_begin(c, e));
+        OK(sql_begin(c, e)); /* nested transactions within a part are the part's */
+        OK(put_on(c, name, 1, NULL));
+        int result = sql_end(c, i == 1 ? RAUM_ENOT_FOUND : 0, e);
+        assert_int_equal(sql_part_end(c, result, e), i == 1 ? RAUM_ENOT_FOUND : 0);
+    }
+    OK(sql_part_begin(c, e));
+    OK(put_on(c, "q", 1, NULL));
+    OK(sql_begin(c, e));
+    assert_int_equal(sql_end(c, RAUM_EBUSY, e), RAUM_EBUSY); /* forgotten by who called it */
+    assert_int_equal(sql_part_end(c, 0, e), RAUM_EBUSY);
+    assert_int_equal(count_on(c), 3);
+    assert_int_equal(count(), 0);
+    OK(sql_end(c, 0, e));
+    assert_int_equal(count(), 3);
+    OK(sql_begin(c, e));
+    OK(sql_part_begin(c, e));
+    OK(put_on(c, "z", 1, NULL));
+    OK(sql_part_end(c, 0, e));
+    assert_int_equal(sql_end(c, RAUM_EBUSY, e), RAUM_EBUSY); /* the whole takes its parts along */
+    assert_int_equal(count(), 3);
+    sql_close(c);
+}
+
 /* ---- migrations */
 
 static void test_migrate_again(void **state)
@@ -483,7 +589,7 @@ static void test_newer_database(void **state)
     assert_non_null(strstr(e->text, "newer"));
     OK(sql_one(k.sql, &rows, e, "SELECT version FROM server_version", ""));
     int64_t newest = 0;
-    while (migrations[newest])
+    while (migrations[newest].both)
         newest++;
     assert_int_equal(sql_int(rows, "version"), newest + 1);
     sql_rows_free(rows);
@@ -494,10 +600,12 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_values_return),
+        TEST(test_parts),
         TEST(test_nulls_and_empties),
         TEST(test_numbers_of_expressions),
         TEST(test_question_marks_in_quotes),
         TEST(test_ten_parameters),
+        TEST(test_arrays),
         TEST(test_bad_texts),
         TEST(test_bytewise_order),
         TEST(test_returning),
@@ -510,6 +618,7 @@ int main(void)
         TEST(test_foreign_keys),
         TEST(test_rollback),
         TEST(test_failed_statement_is_not_committed_silently),
+        TEST(test_later),
         TEST(test_close_rolls_back),
         TEST(test_isolation),
         TEST(test_migrate_again),

@@ -51,7 +51,10 @@ static void test_events(void **state)
     parses(": nothing\n\ndata\n\ndata\ndata\n\ndata:", "[message||][message|\n|]");
     parses("data:  two blanks\r\n\r\ndata: cr\r\rdata: lf\n\n",
            "[message| two blanks|][message|cr|][message|lf|]");
-    parses("\xef\xbb\xbf" "data: bom\n\n\xef\xbb\xbf" "data: no\n\n", "[message|bom|]");
+    parses("\xef\xbb\xbf"
+           "data: bom\n\n\xef\xbb\xbf"
+           "data: no\n\n",
+           "[message|bom|]");
     parses("event: lost\n\ndata: x\nretry: 5\nother: y\n\ndata: cut off", "[message|x|]");
     parses("event: 0123456789012345678901234567890123456789012345678901234567890123\ndata: 1\n\n",
            "[?|1|]");

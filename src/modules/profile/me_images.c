@@ -3,6 +3,8 @@
 #include "engine/intern.h"
 #include "engine/store.h"
 #include "modules/profile/avatar.h"
+#include "modules/uses.h"
+#include "modules/words.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -39,17 +41,6 @@ static int check_words(const char *kind, const char *slot, struct raum_error *er
     return 0;
 }
 
-static void quote(struct buf *out, const char *text)
-{
-    buf_char(out, '\'');
-    for (; *text; text++) {
-        if (*text == '\'')
-            buf_char(out, '\'');
-        buf_char(out, *text);
-    }
-    buf_char(out, '\'');
-}
-
 int me_images_sql(const struct raum_handle *h, const struct me_filter *filter, struct buf *out,
                   struct raum_error *error)
 {
@@ -59,13 +50,13 @@ int me_images_sql(const struct raum_handle *h, const struct me_filter *filter, s
     buf_str(out, select_all);
     if (filter->kind) {
         buf_str(out, " AND m.kind = ");
-        quote(out, filter->kind);
+        words_quote(out, filter->kind);
     }
     if (filter->slot) {
         buf_str(out, " AND m.id = (SELECT h.imageId FROM meSlots h WHERE h.slot = ");
-        quote(out, filter->slot);
+        words_quote(out, filter->slot);
         buf_str(out, " AND h.person = ");
-        quote(out, filter->person ? filter->person : h->raum->account);
+        words_quote(out, filter->person ? filter->person : h->raum->account);
         buf_char(out, ')');
     }
     if (filter->reference)
@@ -348,43 +339,6 @@ int me_images_add(struct raum_handle *h, struct pictures *p, const struct me_new
 
 /* ---- deleting and restoring ---- */
 
-/* Does another visible row of the space show the same picture? */
-static int media_shared(struct raum_handle *h, const char *media, bool *shared,
-                        struct raum_error *error)
-{
-    struct raum_query *q = NULL;
-    int rc = query_view(h,
-                        "SELECT EXISTS (SELECT 1 FROM meImages WHERE mediaId = ?1) OR "
-                        "EXISTS (SELECT 1 FROM images WHERE mediaId = ?1)",
-                        &q, error);
-    if (rc)
-        return rc;
-    raum_query_bind_text(q, 1, media, strlen(media));
-    rc = raum_query_step(q, error);
-    if (rc == 0)
-        *shared = raum_query_int(q, 0) != 0;
-    raum_query_free(q);
-    return rc;
-}
-
-/* After the row has gone: its bytes follow unless another row needs them. hash: to be settled, ""
- * if none. */
-static int media_gone(struct raum_handle *h, const char *media, bool forever,
-                      char hash[MEDIA_REF_HASH], struct raum_error *error)
-{
-    struct media_ref ref;
-    bool shared = false;
-    int rc = media_shared(h, media, &shared, error);
-    if (rc || shared)
-        return rc;
-    rc = media_refs_find(h->raum, h->space, media, true, &ref, NULL);
-    if (rc)
-        return rc == RAUM_ENOT_FOUND ? 0 : err_set(error, rc, NULL);
-    memcpy(hash, ref.hash, MEDIA_REF_HASH);
-    return forever ? media_refs_erase(h->raum, h->space, media, error)
-                   : media_refs_trash(h->raum, h->space, media, error);
-}
-
 static int delete_row(struct raum_handle *h, const struct picture *pic, const char *id,
                       bool forever, struct raum_error *error)
 {
@@ -413,7 +367,7 @@ int me_images_delete(struct raum_handle *h, struct pictures *p, const char *id, 
         goto out;
     rc = delete_row(h, &pic, id, forever, error);
     if (rc == 0 && pic.media)
-        rc = media_gone(h, pic.media, forever, hash, error);
+        rc = uses_gone(h, pic.media, forever, hash, error);
     rc = replica_end(h->raum, rc, error);
     if (rc == 0 && hash[0])
         rc = pictures_settle(p, hash, error);
@@ -426,7 +380,6 @@ int me_images_restore(struct raum_handle *h, struct pictures *p, const char *id,
                       struct raum_error *error)
 {
     struct picture pic;
-    struct media_ref ref;
     int rc = picture_load(&pic, h, id, error);
     if (rc == 0 && pic.deleted && !pic.media)
         rc = err_at(error, "profile", RAUM_ENOT_FOUND, "deleted for ever: its bytes are gone");
@@ -436,12 +389,8 @@ int me_images_restore(struct raum_handle *h, struct pictures *p, const char *id,
         goto out;
     if (pic.deleted)
         rc = store_restore(h, "meImages", id, error);
-    if (rc == 0 && pic.media &&
-        media_refs_find(h->raum, h->space, pic.media, true, &ref, NULL) == 0) {
-        rc = media_refs_restore(h->raum, h->space, pic.media, error);
-        if (rc == 0) /* before the commit: a live row never waits for its bytes */
-            rc = pictures_settle(p, ref.hash, error);
-    }
+    if (rc == 0 && pic.media)
+        rc = uses_back(h, p, pic.media, error);
     if (rc == 0)
         rc = follow(h, error);
     rc = replica_end(h->raum, rc, error);

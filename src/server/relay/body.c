@@ -19,17 +19,36 @@ static void put_time(struct buf *out, uint64_t at)
         buf_char(out, (char)(at >> shift));
 }
 
+/* Devices and accounts repeat from field to field, mostly as the very same text. */
+struct repeated {
+    const char *name;
+    int64_t ref;
+};
+
+static int ref_of(struct relay *r, const char *name, struct repeated *last, int64_t *ref,
+                  struct raum_error *error)
+{
+    int result = 0;
+    if (last->name != name)
+        result = relay_ref(r, name, &last->ref, error);
+    last->name = result == 0 ? name : NULL;
+    *ref = last->ref;
+    return result;
+}
+
 int relay_body_write(struct relay *r, const struct merge_record *record, struct buf *out,
                      struct raum_error *error)
 {
+    struct repeated last[4] = {0};
     int result = 0;
+    buf_reset(out);
     buf_char(out, BODY_VERSION);
     for (uint32_t i = 0; i < record->count && result == 0; i++) {
         const struct merge_field *f = &record->fields[i];
         const char *names[] = {f->name, f->stamp.dev, f->stamp.by, f->stamp.agent};
         int64_t refs[4] = {0};
         for (int k = 0; k < 4 && result == 0; k++)
-            result = relay_ref(r, names[k], &refs[k], error);
+            result = ref_of(r, names[k], &last[k], &refs[k], error);
         relay_put_number(out, (uint64_t)refs[0]);
         put_time(out, f->stamp.at);
         for (int k = 1; k < 4; k++)

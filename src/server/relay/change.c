@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ADDED_MAX 8       /* fields that a change is completed with */
+#define FIELD_OVERHEAD 48 /* bytes that a field takes beside its value, at most */
+
 /* The change is refused, the others go on (G-S6). */
 static int refuse(struct relay_change *c, int code)
 {
@@ -20,6 +23,8 @@ static const char *text_of(const struct merge_field *f, struct arena *a)
     const char *text = NULL;
     if (!f)
         return NULL;
+    if (f->len >= 2 && f->value[0] == '"' && !memchr(f->value, '\\', f->len))
+        return arena_copy(a, f->value + 1, f->len - 2);
     json_init(&doc);
     if (json_parse(&doc, f->value, f->len, 0, NULL) == 0)
         text = json_str(json_root(&doc), a);
@@ -42,42 +47,23 @@ static bool is_true(const struct merge_field *f)
     return f && f->len == 4 && memcmp(f->value, "true", 4) == 0;
 }
 
-static const struct merge_field *incoming(const struct relay_change *c, const char *name)
+static const struct merge_field *field_of(const struct merge_field *list, uint32_t count,
+                                          const char *name)
 {
-    for (uint32_t i = 0; i < c->count; i++)
-        if (strcmp(c->fields[i].name, name) == 0)
-            return &c->fields[i];
+    for (uint32_t i = 0; i < count; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return &list[i];
     return NULL;
 }
 
-/* ---- the record as it is ---- */
-
-static int load(struct relay_change *c, struct raum_error *error)
+static const struct merge_field *incoming(const struct relay_change *c, const char *name)
 {
-    struct sql_rows *rows;
-    size_t len;
-    int result = sql_one(c->relay->sql, &rows, error,
-                         "SELECT seq, shared, private, body FROM records WHERE part = ?1 AND tbl = "
-                         "?2 AND id = ?3",
-                         "iis", c->part->ref, c->tbl, c->wire->id);
-    if (result == 0) {
-        const void *body = sql_bytes(rows, "body", &len);
-        char *kept = arena_copy(c->a, body, len);
-        c->exists = true;
-        c->seq = sql_int(rows, "seq");
-        c->shared = sql_int(rows, "shared");
-        c->was_private = sql_int(rows, "private") != 0;
-        result = kept ? relay_body_read(c->relay, kept, len, c->a, &c->record, error)
-                      : err_set(error, RAUM_ENOMEM, NULL);
-    }
-    sql_rows_free(rows);
-    return result == RAUM_END ? 0 : result;
+    return field_of(c->fields, c->count, name);
 }
 
 /* ---- the change made complete ---- */
 
-/* A sealed value is text that nobody here can look into. */
-static bool is_sealed_text(const struct schema_field *f, const struct merge_field *in)
+bool relay_is_sealed(const struct schema_field *f, const struct merge_field *in)
 {
     static const char prefix[] = "\"raum:1:";
     return (f->flags & FIELD_SEALED) && in->len > sizeof prefix &&
@@ -87,20 +73,18 @@ static bool is_sealed_text(const struct schema_field *f, const struct merge_fiel
 static int check_value(struct relay_change *c, const struct schema_field *f,
                        const struct merge_field *in)
 {
-    struct json_doc doc;
-    if (is_sealed_text(f, in))
+    struct json_doc *doc = &c->relay->doc;
+    if (relay_is_sealed(f, in))
         return 0;
-    json_init(&doc);
-    int result = json_parse(&doc, in->value, in->len, 0, NULL);
+    int result = json_parse(doc, in->value, in->len, 0, NULL);
     if (result == 0)
-        result = schema_check(f, json_root(&doc), NULL);
-    json_release(&doc);
+        result = schema_check_foreign(f, json_root(doc), NULL);
     return result == 0 ? 0 : refuse(c, RAUM_EBAD_CHANGE);
 }
 
 static int add(struct relay_change *c, const struct merge_field *f)
 {
-    if (c->count == WIRE_FIELDS_MAX + 4)
+    if (c->count == c->wire->count + ADDED_MAX)
         return refuse(c, RAUM_ETOO_LARGE);
     c->fields[c->count++] = *f;
     return 0;
@@ -120,7 +104,8 @@ static int add_text(struct relay_change *c, const char *name, const char *text,
     return f.value ? add(c, &f) : RAUM_ENOMEM;
 }
 
-/* What is said of a row's place and maker is compared, not believed (G-T7). */
+/* What is said of a row's place and maker is compared, not believed (G-T7). A maker that comes with
+ * its stamp is merged: of two makings the earlier holds here as on devices. */
 static int check_claim(struct relay_change *c, const struct merge_field *f, bool *drop)
 {
     const char *text = text_of(f, c->a);
@@ -129,10 +114,13 @@ static int check_claim(struct relay_change *c, const struct merge_field *f, bool
         return text ? 0 : refuse(c, RAUM_EBAD_CHANGE);
     if (!text)
         return refuse(c, RAUM_EBAD_CHANGE);
-    const char *author = c->exists ? relay_text(&c->record, "authorId", c->a) : c->who->account;
-    if (author && strcmp(text, author) == 0)
+    const char *author =
+        c->stored->exists ? relay_text(&c->record, "authorId", c->a) : c->who->account;
+    if (author && strcmp(text, author) == 0) {
+        *drop = f->plain || c->wire->op != WIRE_INSERT; /* of two makings the earlier holds */
         return 0;
-    return refuse(c, c->exists ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
+    }
+    return refuse(c, c->stored->exists ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
 }
 
 static int take_field(struct relay_change *c, const struct merge_field *from)
@@ -144,11 +132,14 @@ static int take_field(struct relay_change *c, const struct merge_field *from)
         if (result)
             return result;
     }
+    const struct schema_field *own = schema_field(c->table, f.name, strlen(f.name));
     if (strcmp(f.name, "id") == 0 || strcmp(f.name, "updatedAt") == 0 ||
-        (c->table && schema_is_derived(c->table, f.name, strlen(f.name))))
+        relay_older_sealed(c->who, c->part, own, &f))
         drop = true;
     if (drop)
         return 0;
+    if (c->table && schema_is_derived(c->table, f.name, strlen(f.name)))
+        return refuse(c, RAUM_EBAD_CHANGE); /* as on the device: worked out, never written */
     if (f.stamp.by && strcmp(f.stamp.by, c->who->account) != 0)
         return refuse(c, RAUM_ENOT_ALLOWED); /* nobody writes in another's name (G-A4) */
     f.stamp.by = c->who->account;
@@ -160,7 +151,6 @@ static int take_field(struct relay_change *c, const struct merge_field *from)
         c->result->server_time = clock_at(c->now_ms, 0);
         return refuse(c, RAUM_ECLOCK_AHEAD);
     }
-    const struct schema_field *own = schema_field(c->table, f.name, strlen(f.name));
     int result = own ? check_value(c, own, &f) : 0;
     return result ? result : add(c, &f);
 }
@@ -172,6 +162,8 @@ static int text_or_nothing(struct relay_change *c, const char *name, const char 
     bool plain = true;
     if (incoming(c, name))
         return 0;
+    if (!field_of(c->wire->fields, c->wire->count, name)) /* it is said, only not believed */
+        c->altered = true;
     for (uint32_t i = 0; i < c->count; i++) /* as old as the oldest of what it was made with */
         if (!c->fields[i].plain && (plain || c->fields[i].stamp.at < stamp.at)) {
             stamp = c->fields[i].stamp;
@@ -186,7 +178,7 @@ static int complete(struct relay_change *c)
     char now[CLOCK_TEXT];
     const struct wire_change *w = c->wire;
     int result = 0;
-    c->fields = arena_alloc(c->a, (WIRE_FIELDS_MAX + 4) * sizeof *c->fields);
+    c->fields = arena_alloc(c->a, ((size_t)w->count + ADDED_MAX) * sizeof *c->fields);
     if (!c->fields)
         return RAUM_ENOMEM;
     for (uint32_t i = 0; i < w->count && result == 0; i++)
@@ -194,7 +186,7 @@ static int complete(struct relay_change *c)
     clock_format_ms(c->now_ms, now);
     if (result == 0 && w->op == WIRE_DELETE)
         result = text_or_nothing(c, "deletedAt", now);
-    if (result || c->exists)
+    if (result || c->stored->exists)
         return result;
     if (c->part->type >= 0)
         result = text_or_nothing(c, "visibility", "space");
@@ -230,19 +222,20 @@ static int digest(struct relay_change *c, unsigned char out[RAUM_HASH_BYTES])
     return result;
 }
 
-/* The same write sent again is the same write (G-S5): its time is kept for 30 days. */
-static int receipt(struct relay_change *c, uint64_t *at, struct raum_error *error)
+/* The same write sent again is the same write (G-S5): its time is kept for 30 days, unless it is
+ * refused. */
+static int receipt(struct relay_change *c, struct raum_error *error)
 {
-    unsigned char hash[RAUM_HASH_BYTES];
     struct sql_rows *rows;
     struct clock clock = {c->relay->last};
-    int result = digest(c, hash);
+    int result = digest(c, c->digest);
     if (result < 0)
         return refuse(c, RAUM_ETOO_LARGE);
-    result = sql_one(c->relay->sql, &rows, error, "SELECT at FROM receipts WHERE digest = ?1", "b",
-                     hash, sizeof hash);
+    result = sql_one(c->relay->sql, &rows, error,
+                     "SELECT at FROM receipts WHERE part = ?1 AND digest = ?2", "ib", c->part->ref,
+                     c->digest, sizeof c->digest);
     if (result == 0)
-        *at = (uint64_t)sql_int(rows, "at");
+        c->at = (uint64_t)sql_int(rows, "at");
     sql_rows_free(rows);
     if (result != RAUM_END && !PLANT(RELAY_RECEIPT))
         return result;
@@ -250,25 +243,32 @@ static int receipt(struct relay_change *c, uint64_t *at, struct raum_error *erro
         if (c->record.fields[i].stamp.at > clock.last &&
             clock_ms(c->record.fields[i].stamp.at) <= c->now_ms + CLOCK_AHEAD_MS_MAX)
             clock.last = c->record.fields[i].stamp.at;
-    *at = c->relay->last = clock_tick(&clock, c->now_ms);
+    c->at = c->relay->last = clock_tick(&clock, c->now_ms);
+    c->timed = true;
+    return 0;
+}
+
+static int keep_receipt(struct relay_change *c, struct raum_error *error)
+{
+    if (!c->timed)
+        return 0;
     return sql_run(c->relay->sql, error,
-                   "INSERT INTO receipts (digest, at, created) VALUES (?1, ?2, ?3) "
-                   "ON CONFLICT (digest) DO NOTHING",
-                   "bii", hash, sizeof hash, (int64_t)*at, c->now_ms);
+                   "INSERT INTO receipts (part, digest, at, created) VALUES (?1, ?2, ?3, ?4) "
+                   "ON CONFLICT (part, digest) DO NOTHING",
+                   "ibii", c->part->ref, c->digest, sizeof c->digest, (int64_t)c->at, c->now_ms);
 }
 
 static int stamp_plain(struct relay_change *c, struct raum_error *error)
 {
-    uint64_t at = 0;
     int result = 0;
     bool asked = false;
     for (uint32_t i = 0; i < c->count && result == 0; i++) {
         if (!c->fields[i].plain)
             continue;
         if (!asked)
-            result = receipt(c, &at, error);
-        asked = true;
-        c->fields[i].stamp.at = at;
+            result = receipt(c, error);
+        asked = c->altered = true;
+        c->fields[i].stamp.at = c->at;
     }
     return result;
 }
@@ -287,7 +287,7 @@ static const char *subject_of(const struct relay_change *c)
     if (!f)
         f = incoming(c, name);
     const char *text = text_of(f, c->a);
-    if (!text && c->exists) /* the schema's default */
+    if (!text && c->stored->exists) /* the schema's default */
         text = relay_text(&c->record, "authorId", c->a);
     return text ? text : c->who->account;
 }
@@ -296,22 +296,20 @@ static const char *subject_of(const struct relay_change *c)
 static int picture_subject(struct relay_change *c, const struct merge_field *f, const char **out,
                            struct raum_error *error)
 {
-    struct relay_change picture = *c;
     const char *id = text_of(f, c->a);
+    int64_t tbl = 0;
     *out = NULL;
-    if (!id)
-        return 0;
-    struct wire_change wire = {.table = "meImages", .id = id};
-    picture.wire = &wire;
-    picture.record = (struct merge_record){0};
-    picture.exists = false;
-    int result = relay_ref_find(c->relay, "meImages", &picture.tbl, error);
-    if (result == 0 && picture.tbl)
-        result = load(&picture, error);
-    if (result == 0 && picture.exists) {
-        *out = relay_text(&picture.record, "subjectId", c->a);
+    int result = id ? relay_ref_find(c->relay, "meImages", &tbl, error) : 0;
+    if (result < 0 || tbl == 0)
+        return result;
+    const struct relay_record *picture = relay_batch_add(c->batch, tbl, id);
+    if (!picture)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    result = relay_batch_load(c->batch, error);
+    if (result == 0 && picture->exists) {
+        *out = relay_text(&picture->fields, "subjectId", c->a);
         if (!*out)
-            *out = relay_text(&picture.record, "authorId", c->a);
+            *out = relay_text(&picture->fields, "authorId", c->a);
     }
     return result;
 }
@@ -323,7 +321,7 @@ static int may_fix(struct relay_change *c, const struct merge_field *f, enum mer
 {
     const struct merge_field *old = merge_find(&c->record, f->name);
     bool own = author && strcmp(author, c->who->account) == 0;
-    if (!c->exists || PLANT(RELAY_FIXED))
+    if (!c->stored->exists || PLANT(RELAY_FIXED))
         return 0;
     if (!old)
         return own && c->wire->op == WIRE_INSERT ? 0 : refuse(c, RAUM_EIMMUTABLE_FIELD);
@@ -341,18 +339,16 @@ static int may_write(struct relay_change *c, const struct merge_field *f,
 {
     const struct schema_field *own = schema_field(c->table, f->name, strlen(f->name));
     const char *subject = NULL;
-    struct json_doc doc;
+    struct json_doc *doc = &c->relay->doc;
     if (!own || own->right == RIGHT_FIXED || PLANT(RELAY_RIGHTS))
         return 0;
     int result = own->right == RIGHT_PERSON ? picture_subject(c, f, &subject, error) : 0;
     if (result < 0)
         return result;
-    json_init(&doc);
-    int may = json_parse(&doc, f->value, f->len, 0, NULL);
+    int may = json_parse(doc, f->value, f->len, 0, NULL);
     if (may == 0)
-        may = rights_field(own, c->exists ? OP_UPDATE : OP_INSERT, row, json_root(&doc), subject,
-                           c->who->account, NULL);
-    json_release(&doc);
+        may = rights_field(own, c->stored->exists ? OP_UPDATE : OP_INSERT, row, json_root(doc),
+                           subject, c->who->account, NULL);
     return may == 0 ? 0 : refuse(c, may);
 }
 
@@ -360,8 +356,8 @@ static int may_at_all(struct relay_change *c, const struct rights_row *row)
 {
     const struct merge_field *gone = incoming(c, "deletedAt");
     bool was_gone = !is_null(merge_find(&c->record, "deletedAt"));
-    enum rights_op op = !c->exists ? OP_INSERT : OP_UPDATE;
-    if (c->exists && gone && merge_plan(c->table, &c->record, gone) == MERGE_TAKE &&
+    enum rights_op op = !c->stored->exists ? OP_INSERT : OP_UPDATE;
+    if (c->stored->exists && gone && merge_plan(c->table, &c->record, gone) == MERGE_TAKE &&
         is_null(gone) != !was_gone)
         op = is_null(gone) ? OP_RESTORE : OP_DELETE;
     int role = PLANT(RELAY_ADMIN) ? ROLE_ADMIN : c->part->role;
@@ -372,7 +368,7 @@ static int may_at_all(struct relay_change *c, const struct rights_row *row)
 /* A slot's id says whose it is and which (G-T10). */
 static int check_slot(struct relay_change *c)
 {
-    if (!c->table || !schema_is_slots(c->table) || c->exists)
+    if (!c->table || !schema_is_slots(c->table) || c->stored->exists)
         return 0;
     const char *person = text_of(incoming(c, "person"), c->a),
                *slot = text_of(incoming(c, "slot"), c->a);
@@ -385,6 +381,20 @@ static int check_slot(struct relay_change *c)
 
 /* ---- merging ---- */
 
+/* The fields are the batch's until the change is taken: what is refused leaves no trace. */
+static int own_fields(struct relay_change *c)
+{
+    struct merge_record *r = &c->record;
+    struct merge_field *own = arena_alloc(c->a, (r->count + 8) * sizeof *own);
+    if (!own)
+        return RAUM_ENOMEM;
+    if (r->count)
+        memcpy(own, r->fields, r->count * sizeof *own);
+    r->fields = own;
+    r->cap = r->count + 8;
+    return 0;
+}
+
 static int merge(struct relay_change *c, const struct rights_row *row, uint32_t *taken,
                  uint32_t *kept, struct raum_error *error)
 {
@@ -396,12 +406,16 @@ static int merge(struct relay_change *c, const struct rights_row *row, uint32_t 
         const struct schema_field *own = schema_field(c->table, f->name, strlen(f->name));
         if (merge_is_fixed(c->table, f->name))
             result = may_fix(c, f, choice, row->author);
-        if (f->whole && own && own->right == RIGHT_CONSENT && is_true(f) && !is_true(old))
+        if (f->whole && own && own->right == RIGHT_CONSENT && is_true(f) && !is_true(old)) {
+            c->altered = true;
             continue; /* G-T12 */
+        }
         *kept += choice == MERGE_KEEP;
         if (result || choice != MERGE_TAKE)
             continue;
         result = may_write(c, f, row, error);
+        if (result == 0 && *taken == 0)
+            result = own_fields(c);
         if (result == 0 && old)
             result = merge_put(&c->before, old, c->a);
         if (result == 0)
@@ -410,23 +424,6 @@ static int merge(struct relay_change *c, const struct rights_row *row, uint32_t 
     }
     if (result == RAUM_ETOO_LARGE)
         return refuse(c, RAUM_ETOO_LARGE);
-    return result;
-}
-
-static int keep_history(struct relay_change *c, struct raum_error *error)
-{
-    struct buf body;
-    if (c->before.count == 0)
-        return 0;
-    buf_init(&body, RELAY_RECORD_MAX * 2);
-    int result = relay_body_write(c->relay, &c->before, &body, error);
-    if (result == 0)
-        result = sql_run(c->relay->sql, error,
-                         "INSERT INTO history (part, tbl, id, seq, created, body) VALUES (?1, ?2, "
-                         "?3, ?4, ?5, ?6)",
-                         "iisiib", c->part->ref, c->tbl, c->wire->id, c->part->seq, c->now_ms,
-                         buf_text(&body), body.len);
-    buf_release(&body);
     return result;
 }
 
@@ -440,76 +437,84 @@ static bool turned_private(const struct relay_change *c)
 
 /* A server that came back from a backup has forgotten that it sent the row: it is withdrawn from
  * everybody (G-T9). Where that never happened, nobody has it. */
-static int shared_before(struct relay_change *c, struct raum_error *error)
+static int shared_before(struct relay_change *c, int64_t *shared, struct raum_error *error)
 {
     bool restored;
     int result = relay_was_restored(c->relay, &restored, error);
     if (result == 0 && restored)
-        c->shared = c->part->seq;
+        *shared = c->part->seq;
     return result;
 }
 
-static int store(struct relay_change *c, const struct buf *body, struct raum_error *error)
+static size_t weight(const struct merge_record *r)
 {
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < r->count; i++)
+        bytes += r->fields[i].len + FIELD_OVERHEAD;
+    return bytes;
+}
+
+/* No partition grows without end; deleting and making smaller go on in one that is full. */
+static bool is_full(const struct relay_change *c)
+{
+    const struct relay_part *p = c->part;
+    if (!c->stored->exists)
+        return p->records >= RELAY_PART_RECORDS_MAX || p->bytes >= RELAY_PART_BYTES_MAX;
+    return p->bytes >= RELAY_PART_BYTES_MAX && c->wire->op != WIRE_DELETE &&
+           weight(&c->record) > weight(&c->stored->fields);
+}
+
+/* The merged record takes its place in the batch. */
+static int take(struct relay_change *c, struct raum_error *error)
+{
+    struct relay_record *to = c->stored;
     const char *visibility = relay_text(&c->record, "visibility", c->a);
     bool is_private = visibility && strcmp(visibility, "private") == 0;
-    int64_t author = 0;
+    int64_t author = 0, shared = to->shared;
+    if (weight(&c->record) > RELAY_RECORD_MAX)
+        return refuse(c, RAUM_ETOO_LARGE);
+    if (is_full(c))
+        return refuse(c, RAUM_ELIMIT);
     int result = relay_ref(c->relay, relay_text(&c->record, "authorId", c->a), &author, error);
     c->part->seq++;
     if (!is_private)
-        c->shared = c->part->seq;
-    else if (result == 0 && !c->exists && turned_private(c))
-        result = shared_before(c, error);
-    int64_t seq = PLANT(RELAY_SEQ) && c->exists ? c->seq : c->part->seq;
+        shared = c->part->seq;
+    else if (result == 0 && !to->exists && turned_private(c))
+        result = shared_before(c, &shared, error);
     if (result == 0)
-        result = sql_run(
-            c->relay->sql, error,
-            "INSERT INTO records (part, tbl, id, seq, shared, private, author, body) VALUES (?1, "
-            "?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (part, tbl, id) DO UPDATE SET seq = ?4, "
-            "shared = ?5, private = ?6, author = ?7, body = ?8",
-            "iisiiiib", c->part->ref, c->tbl, c->wire->id, seq, c->shared, (int64_t)is_private,
-            author, buf_text(body), body->len);
-    return result ? result : keep_history(c, error);
-}
-
-static int write_out(struct relay_change *c, struct raum_error *error)
-{
-    struct buf body;
-    buf_init(&body, RELAY_RECORD_MAX);
-    int result = relay_body_write(c->relay, &c->record, &body, error);
-    if (result == RAUM_ETOO_LARGE)
-        result = refuse(c, RAUM_ETOO_LARGE);
+        result = relay_batch_keep(c->batch, to, &c->before, error);
     if (result == 0)
-        result = store(c, &body, error);
-    buf_release(&body);
-    return result;
+        result = relay_shows(c, is_private, error);
+    if (result)
+        return result;
+    if (!PLANT(RELAY_SEQ) || !to->exists)
+        to->seq = c->part->seq;
+    to->shared = shared;
+    to->is_private = is_private;
+    to->author = author;
+    to->fields = c->record;
+    c->part->records += !to->exists;
+    to->exists = to->changed = true;
+    return relay_slot_touch(c, error);
 }
 
 static int apply(struct relay_change *c, struct raum_error *error)
 {
     uint32_t taken = 0, kept = 0;
-    if (c->part->role == ROLE_NONE) /* G-S1: the same for a space that is not there */
-        return refuse(c, RAUM_ENOT_ALLOWED);
-    if (c->table && c->part->type >= 0 && !schema_allowed(c->table->module, c->part->type))
-        return refuse(c, RAUM_EMODULE_NOT_IN_SPACE);
-    int result = relay_ref(c->relay, c->wire->table, &c->tbl, error);
-    if (result == 0)
-        result = load(c, error);
-    if (result == 0 && !c->exists && c->wire->op != WIRE_INSERT)
+    if (!c->stored->exists && c->wire->op != WIRE_INSERT)
         return refuse(c, RAUM_ENOT_FOUND); /* only who made a row can make it again */
-    if (result == 0)
-        result = complete(c);
+    int result = complete(c);
     if (result == 0)
         result = check_slot(c);
     if (result == 0)
         result = stamp_plain(c, error);
     if (result)
         return result;
-    struct rights_row row = {.author = c->exists ? relay_text(&c->record, "authorId", c->a)
-                                                 : c->who->account,
+    struct rights_row row = {.author = c->stored->exists ? relay_text(&c->record, "authorId", c->a)
+                                                         : c->who->account,
                              .subject = subject_of(c),
-                             .is_private = c->was_private,
-                             .exists = c->exists};
+                             .is_private = c->stored->is_private,
+                             .exists = c->stored->exists};
     result = may_at_all(c, &row);
     if (result == 0)
         result = merge(c, &row, &taken, &kept, error);
@@ -517,16 +522,57 @@ static int apply(struct relay_change *c, struct raum_error *error)
         return result;
     c->result->status = taken ? WIRE_APPLIED : kept ? WIRE_STALE : WIRE_DUPLICATE;
     c->result->beaten = kept > 0;
-    return taken ? write_out(c, error) : 0;
+    if (taken)
+        result = take(c, error);
+    return result ? result : keep_receipt(c, error);
+}
+
+static int begin(struct relay_change *c, struct raum_error *error)
+{
+    int64_t tbl;
+    if (c->part->role == ROLE_NONE) /* G-S1: the same for a space that is not there */
+        return refuse(c, RAUM_ENOT_ALLOWED);
+    if (c->table && c->part->type >= 0 && !schema_allowed(c->table->module, c->part->type))
+        return refuse(c, RAUM_EMODULE_NOT_IN_SPACE);
+    int result = c->table || c->wire->op == WIRE_INSERT
+                     ? relay_ref(c->relay, c->wire->table, &tbl, error)
+                     : relay_ref_find(c->relay, c->wire->table, &tbl, error);
+    if (result < 0)
+        return result;
+    if (tbl == 0) /* nobody made a row of that name */
+        return refuse(c, RAUM_ENOT_FOUND);
+    c->altered = c->wire->space ? strcmp(c->wire->space, c->part->id) != 0 : c->part->type >= 0;
+    c->stored = relay_batch_add(c->batch, tbl, c->wire->id);
+    return c->stored ? 0 : RAUM_ENOMEM;
+}
+
+/* Refused is as if it had never come. */
+static int settle(int result, struct raum_error *error)
+{
+    if (result == RAUM_END)
+        return 0;
+    return result == RAUM_ENOMEM ? err_set(error, result, NULL) : result;
+}
+
+int relay_change_begin(struct relay_change *c, struct relay_batch *b, struct raum_error *error)
+{
+    c->batch = b;
+    c->relay = b->relay;
+    c->part = b->part;
+    c->a = b->a;
+    c->now_ms = b->now_ms;
+    c->table = schema_table(c->wire->table);
+    return settle(begin(c, error), error);
 }
 
 int relay_change_apply(struct relay_change *c, struct raum_error *error)
 {
     int64_t seq = c->part->seq;
-    int result = apply(c, error);
-    if (result == RAUM_END) { /* refused: as if it had never come */
-        c->part->seq = seq;
+    if (!c->stored)
         return 0;
-    }
-    return result == RAUM_ENOMEM ? err_set(error, result, NULL) : result;
+    c->record = c->stored->fields;
+    int result = apply(c, error);
+    if (result == RAUM_END)
+        c->part->seq = seq;
+    return settle(result, error);
 }

@@ -3,31 +3,42 @@
 #define SERVER_RELAY_CHANGE_H
 
 #include "base/clock.h"
-#include "server/relay/inside.h"
+#include "server/relay/batch.h"
 
 struct relay_change {
-    struct relay *relay;
     const struct relay_caller *who;
     const struct wire_change *wire;
-    const struct schema_table *table; /* NULL: unknown to this version */
-    struct relay_part *part;
-    struct arena *a;
-    int64_t now_ms;
     struct wire_result *result;
 
-    int64_t tbl; /* number of app and table */
-    bool exists, was_private;
-    int64_t seq, shared;
+    struct relay_batch *batch; /* what follows is relay_change_begin's */
+    struct relay *relay;
+    struct relay_part *part;
+    struct arena *a; /* of the batch */
+    int64_t now_ms;
+    const struct schema_table *table; /* NULL: unknown to this version */
+    struct relay_record *stored;      /* NULL: refused already */
+
     struct merge_record record; /* as stored, then as merged */
     struct merge_record before; /* fields that were overwritten */
     struct merge_field *fields; /* the change's, complete and checked */
     uint32_t count;
+    bool altered; /* what is stored is not what the device holds */
+    bool timed; /* digest holds the receipt that is to be kept, at */
+    unsigned char digest[RAUM_HASH_BYTES];
+    uint64_t at;
 };
 
-/* Merges and writes, within the partition's transaction. 0 with result filled, refusals included;
- * negative: the transaction cannot go on. */
+/* Each change of a batch is begun, the batch loaded, each applied in order, the batch written: all
+ * of it within the partition's transaction. 0 with result filled, refusals included; negative: the
+ * transaction cannot go on. */
+int relay_change_begin(struct relay_change *c, struct relay_batch *b,
+                       struct raum_error *error) BASE_CHECK;
 int relay_change_apply(struct relay_change *c, struct raum_error *error) BASE_CHECK;
-/* The account or text that a field of a record holds, in the arena; NULL. */
-const char *relay_text(const struct merge_record *r, const char *name, struct arena *a);
+/* After a slot was written: the pictures that it held and holds are sent again. */
+int relay_slot_touch(struct relay_change *c, struct raum_error *error) BASE_CHECK;
+
+/* After the record is merged and within its transaction: which pictures it shows, to whom
+ * (shows.c). */
+int relay_shows(struct relay_change *c, bool is_private, struct raum_error *error) BASE_CHECK;
 
 #endif

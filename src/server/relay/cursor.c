@@ -32,14 +32,13 @@ int relay_was_restored(struct relay *r, bool *out, struct raum_error *error)
 {
     struct sql_rows *rows;
     int result = 0;
-    if (r->restored < 0) {
+    if (r->restored == 0) { /* it may have been, since */
         result = sql_one(r->sql, &rows, error,
                          "SELECT value FROM relay_state WHERE key = 'restored'", "");
-        if (result >= 0)
-            r->restored = result == 0;
+        r->restored = result == 0;
         sql_rows_free(rows);
     }
-    *out = r->restored > 0;
+    *out = r->restored;
     return result < 0 ? result : 0;
 }
 
@@ -48,13 +47,18 @@ int relay_new_epoch(struct sql *c, const struct raum_env *env, struct raum_error
     char epoch[17];
     if (PLANT(RELAY_EPOCH))
         return 0;
-    int result = sql_run(c, error, "DELETE FROM relay_state WHERE key = 'epoch'", "");
+    int result = sql_begin(c, error);
+    if (result < 0)
+        return result;
+    result = sql_run(c, error, "DELETE FROM relay_state WHERE key = 'epoch'", "");
     if (result == 0)
         result = sql_run(c, error,
                          "INSERT INTO relay_state (key, value) VALUES ('restored', '1') "
                          "ON CONFLICT (key) DO NOTHING",
                          "");
-    return result ? result : relay_epoch(c, env, epoch, error);
+    if (result == 0)
+        result = relay_epoch(c, env, epoch, error);
+    return sql_end(c, result, error);
 }
 
 void relay_cursor_read(const char *text, const char *epoch, struct arena *a,

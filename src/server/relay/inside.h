@@ -19,7 +19,10 @@ struct relay {
     struct relay_name *by_ref;  /* the same texts, lent */
     uint32_t cap, count;
     uint64_t last; /* the newest time given out */
-    int restored;  /* 1: this database came back from a backup; -1: not asked yet */
+    struct arena scratch; /* of the batch at work */
+    struct buf body;      /* of the record being written */
+    struct json_doc doc;  /* of the value being looked at */
+    bool restored; /* this database came back from a backup; false: ask again */
 };
 
 /* The number of a name; made if it is new (within a transaction, which may still fail: the cache
@@ -31,8 +34,6 @@ int relay_ref_find(struct relay *r, const char *name, int64_t *ref,
 /* The name of a number, lent until the request ends; NULL for 0. CORRUPT if there is none. */
 int relay_name(struct relay *r, int64_t ref, const char **name,
                struct raum_error *error) BASE_CHECK;
-/* After a transaction that failed: what it named may not exist. */
-void relay_forget(struct relay *r);
 /* Before a request: starts anew when too many names are held. Texts lent before are gone. */
 void relay_trim(struct relay *r);
 
@@ -52,13 +53,20 @@ int relay_body_write(struct relay *r, const struct merge_record *record, struct 
 int relay_body_read(struct relay *r, const void *data, size_t len, struct arena *a,
                     struct merge_record *out, struct raum_error *error) BASE_CHECK;
 
+/* The account or text that a field of a record holds, in the arena; NULL. */
+const char *relay_text(const struct merge_record *r, const char *name, struct arena *a);
+/* Is the value of this field sealed, a text that nobody here can look into? */
+bool relay_is_sealed(const struct schema_field *f, const struct merge_field *in);
+
 /* ---- partitions ---- */
 
 struct relay_part {
     int64_t ref, seq; /* ref 0: nothing was ever written to it */
+    int64_t records, bytes; /* that it holds; known while it is written to */
     const char *id;
     int type; /* enum schema_space_type; -1: a user partition */
     int role; /* of the caller; ROLE_NONE: not in it */
+    bool altered; /* by a push: as relay_written */
 };
 /* The partition that a change names, for this caller: sentinels and offline ids become what they
  * stand for (G-U4). 0, or the code that the change is refused with (NOT_ALLOWED, UNKNOWN_TABLE). */
@@ -66,13 +74,18 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
                   struct arena *a, struct relay_part *out, struct raum_error *error) BASE_CHECK;
 /* Within the transaction that writes: locks it, reads role and seq, makes its row. */
 int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
-                    struct arena *a, struct raum_error *error) BASE_CHECK;
+                    struct raum_error *error) BASE_CHECK;
 /* ref and seq of p->id; both 0: nothing was ever written to it. */
 int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *error) BASE_CHECK;
 /* Every partition of the caller, their user partition first. */
 int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a,
                 struct relay_part **out, uint32_t *count, struct raum_error *error) BASE_CHECK;
 
+/* relay_pull, right after the caller's own push: what that wrote is not sent back where the caller
+ * had seen all before it, unless it was altered; the cursor moves on over it. */
+int relay_pull_behind(struct relay *r, const struct relay_caller *who, const char *since,
+                      const char *space, const struct relay_written *own, uint32_t own_count,
+                      struct arena *a, struct relay_page *out, struct raum_error *error) BASE_CHECK;
 /* ---- records of a stretch ---- */
 
 struct relay_row {
@@ -87,10 +100,11 @@ struct relay_range {
     int64_t end; /* all up to this seq are here */
 };
 /* What lies behind part->seq up to `to`, in the order of commits: at most `max` records, and about
- * so many bytes, but one at least. In the arena. */
+ * so many bytes, but one at least; of RELAY_APP_TABLES tables alone, or with NULL of all. In the
+ * arena. */
 int relay_range(struct relay *r, const struct relay_part *part, int64_t to, uint32_t max,
-                size_t bytes, struct arena *a, struct relay_range *out,
-                struct raum_error *error) BASE_CHECK;
+                size_t bytes, const int64_t *tables, struct arena *a,
+                struct relay_range *out, struct raum_error *error) BASE_CHECK;
 /* What an account is shown of a row in one of its partitions: another's private row is not sent; if
  * it was shared once, it is taken back (G-T9). */
 enum relay_view { RELAY_SHOWN, RELAY_HIDDEN, RELAY_WITHDRAWN };
@@ -109,5 +123,27 @@ void relay_cursor_read(const char *text, const char *epoch, struct arena *a,
                        struct relay_cursor *out);
 int relay_cursor_write(const struct relay_cursor *cursor, const char *epoch, struct arena *a,
                        const char **out) BASE_CHECK;
+
+/* ---- older clients ---- */
+
+#define RELAY_APP_TABLES 4 /* of one app, at most */
+
+/* The numbers of the tables that the caller knows; 0: none. Unused places are 0. */
+int relay_older_tables(struct relay *r, const struct relay_caller *who,
+                       int64_t out[RELAY_APP_TABLES], struct raum_error *error) BASE_CHECK;
+/* A cursor over some tables is none over others: what stands in the epoch's place in those of an
+ * app, and of one of its tables. */
+void relay_older_tag(const struct relay *r, const char *epoch, const char *app, const char *table,
+                     char out[17]);
+/* What is not of the app is refused (UNKNOWN_TABLE); what such clients keep for themselves or work
+ * out is not the row's. */
+void relay_older_request(struct wire_request *q, const char *app);
+/* Is this a field, in the clear, that is only ever sealed here? It is passed over (G-K1). */
+bool relay_older_sealed(const struct relay_caller *who, const struct relay_part *p,
+                        const struct schema_field *f, const struct merge_field *in);
+/* An answer as such clients can read it: without what is sealed, with what a picture is shown
+ * for. */
+int relay_older_page(struct relay *r, const struct relay_caller *who, struct arena *a,
+                     struct relay_page *page, struct raum_error *error) BASE_CHECK;
 
 #endif

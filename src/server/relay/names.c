@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define CAP_FIRST 1024
+#define SCRATCH_MAX ((size_t)160 << 20) /* BATCH_MAX records of the largest, and their merging */
 #define COUNT_MAX 200000 /* names in memory; then the cache starts anew */
 
 static uint32_t hash_text(const char *text)
@@ -96,7 +97,9 @@ int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
     }
     r->sql = c;
     r->env = env;
-    r->restored = -1;
+    arena_init(&r->scratch, SCRATCH_MAX);
+    buf_init(&r->body, RELAY_RECORD_MAX * 2);
+    json_init(&r->doc);
     *out = r;
     return 0;
 }
@@ -106,6 +109,9 @@ void relay_free(struct relay *r)
     if (!r)
         return;
     empty(r);
+    arena_release(&r->scratch);
+    buf_release(&r->body);
+    json_release(&r->doc);
     free(r);
 }
 

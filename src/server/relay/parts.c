@@ -4,26 +4,6 @@
 
 #include <string.h>
 
-static int role_in(struct relay *r, const struct relay_caller *who, const char *space, int *type,
-                   int *role, struct raum_error *error)
-{
-    struct sql_rows *rows;
-    int result = sql_one(r->sql, &rows, error,
-                         "SELECT s.type AS type, m.role AS role FROM members m JOIN spaces s ON "
-                         "s.id = m.space WHERE m.space = ?1 AND m.account = ?2 AND s.deleted IS "
-                         "NULL",
-                         "ss", space, who->account);
-    *role = ROLE_NONE;
-    if (result == 0) {
-        *type = schema_space_type(sql_text(rows, "type"));
-        *role = rights_role(sql_text(rows, "role"));
-    }
-    if (PLANT(RELAY_ROLE))
-        *role = ROLE_MEMBER;
-    sql_rows_free(rows);
-    return result == RAUM_END ? 0 : result;
-}
-
 static int one_text(struct relay *r, struct arena *a, const char **out, struct raum_error *error,
                     const char *sql, const char *first, const char *second)
 {
@@ -102,39 +82,84 @@ int relay_part_of(struct relay *r, const struct relay_caller *who, const struct 
 int relay_part_read(struct relay *r, struct relay_part *p, struct raum_error *error)
 {
     struct sql_rows *rows;
-    int result =
-        sql_one(r->sql, &rows, error, "SELECT ref, seq FROM partitions WHERE id = ?1", "s", p->id);
+    int result = sql_scope(r->sql, "partition", p->id, error);
+    if (result < 0)
+        return result;
+    result = sql_one(r->sql, &rows, error,
+                     "SELECT ref, seq, records, bytes FROM partitions WHERE id = ?1", "s", p->id);
     if (result == 0) {
         p->ref = sql_int(rows, "ref");
         p->seq = sql_int(rows, "seq");
+        p->records = sql_int(rows, "records");
+        p->bytes = sql_int(rows, "bytes");
     }
     sql_rows_free(rows);
     return result == RAUM_END ? 0 : result;
 }
 
-/* G-S1, G-S2: the role is read, and the seq given, under the partition's lock. */
-int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
-                    struct arena *a, struct raum_error *error)
+/* Role, ref and seq at once; ROLE_NONE for a space that one is not in, or that is not there. */
+static int read_space(struct relay *r, const struct relay_caller *who, struct relay_part *p,
+                      struct raum_error *error)
 {
-    char *lock = arena_printf(a, "partition:%s", p->id);
-    if (!lock)
-        return err_set(error, RAUM_ENOMEM, NULL);
-    int result = sql_lock(r->sql, lock, error);
-    if (strncmp(p->id, SCHEMA_USER, strlen(SCHEMA_USER)) == 0)
-        p->role = ROLE_OWNER;
-    else if (result == 0)
-        result = role_in(r, who, p->id, &p->type, &p->role, error);
-    if (result == 0 && p->role != ROLE_NONE)
-        result = relay_part_read(r, p, error);
-    if (result < 0 || p->role == ROLE_NONE || p->ref)
+    struct sql_rows *rows;
+    int result = sql_one(r->sql, &rows, error,
+                         "SELECT s.type AS type, m.role AS role, p.ref AS ref, p.seq AS seq, "
+                         "p.records AS records, p.bytes AS bytes FROM members m JOIN spaces s ON "
+                         "s.id = m.space LEFT JOIN partitions p ON p.id = m.space WHERE m.space = "
+                         "?1 AND m.account = ?2 AND s.deleted IS NULL",
+                         "ss", p->id, who->account);
+    p->role = ROLE_NONE;
+    if (result == 0) {
+        p->type = schema_space_type(sql_text(rows, "type"));
+        p->role = rights_role(sql_text(rows, "role"));
+        p->ref = sql_int(rows, "ref");
+        p->seq = sql_int(rows, "seq");
+        p->records = sql_int(rows, "records");
+        p->bytes = sql_int(rows, "bytes");
+    }
+    sql_rows_free(rows);
+    if (PLANT(RELAY_ROLE) && p->role == ROLE_NONE) {
+        p->role = ROLE_MEMBER;
+        return relay_part_read(r, p, error);
+    }
+    return result == RAUM_END ? 0 : result;
+}
+
+static int read_locked(struct relay *r, const struct relay_caller *who, struct relay_part *p,
+                       struct raum_error *error)
+{
+    int result = sql_scope(r->sql, "partition", p->id, error);
+    if (result == 0 && sql_is_postgres(r->sql)) /* on SQLite the transaction is the lock */
+        result = sql_later(r->sql, error, "SELECT ref FROM partitions WHERE id = ?1 FOR UPDATE",
+                           "s", p->id);
+    if (result < 0)
         return result;
-    result = sql_lock(r->sql, "partitions", error);
-    if (result == 0)
-        result = sql_run(r->sql, error,
+    p->role = ROLE_OWNER;
+    return strncmp(p->id, SCHEMA_USER, strlen(SCHEMA_USER)) == 0 ? relay_part_read(r, p, error)
+                                                                 : read_space(r, who, p, error);
+}
+
+static int make_part(struct relay *r, const struct relay_part *p, struct raum_error *error)
+{
+    return sql_is_postgres(r->sql)
+               ? sql_later(r->sql, error,
+                           "INSERT INTO partitions (id, seq) VALUES (?1, 0) ON CONFLICT DO NOTHING",
+                           "s", p->id)
+               : sql_run(r->sql, error,
                          "INSERT INTO partitions (ref, id, seq) SELECT coalesce(max(ref), 0) + 1, "
                          "?1, 0 FROM partitions",
                          "s", p->id);
-    return result ? result : relay_part_read(r, p, error);
+}
+
+/* G-S1, G-S2: the role is read, and the seq given, under the lock of the partition's row. */
+int relay_part_open(struct relay *r, const struct relay_caller *who, struct relay_part *p,
+                    struct raum_error *error)
+{
+    int result = read_locked(r, who, p, error);
+    if (result < 0 || p->role == ROLE_NONE || p->ref)
+        return result;
+    result = make_part(r, p, error);
+    return result ? result : read_locked(r, who, p, error); /* another may have been quicker */
 }
 
 static struct relay_part *add(struct relay_part **list, uint32_t *count, uint32_t *cap,
@@ -165,24 +190,27 @@ int relay_parts(struct relay *r, const struct relay_caller *who, struct arena *a
         return err_set(error, RAUM_ENOMEM, NULL);
     own->type = -1;
     own->role = ROLE_OWNER;
-    int result = relay_part_read(r, own, error);
-    if (result == 0)
-        result = sql_many(r->sql, &rows, error,
-                          "SELECT s.id AS id, s.type AS type, m.role AS role, p.ref AS ref, p.seq "
-                          "AS seq FROM members m JOIN spaces s ON s.id = m.space LEFT JOIN "
-                          "partitions p ON p.id = s.id WHERE m.account = ?1 AND s.deleted IS NULL "
-                          "ORDER BY s.created, s.id",
-                          "s", who->account);
-    else
+    int result = sql_scope(r->sql, "account", who->account, error);
+    if (result < 0)
         return result;
+    result = sql_many(r->sql, &rows, error,
+                      "SELECT id, NULL AS type, NULL AS role, ref, seq, -1 AS created FROM "
+                      "partitions WHERE id = ?1 UNION ALL SELECT s.id, s.type, m.role, p.ref, "
+                      "p.seq, s.created FROM members m JOIN spaces s ON s.id = m.space LEFT JOIN "
+                      "partitions p ON p.id = s.id WHERE m.account = ?2 AND s.deleted IS NULL "
+                      "ORDER BY created, id",
+                      "ss", own->id, who->account);
     while (result == 0 && (result = sql_next(rows, error)) == 0) {
-        struct relay_part *p = add(out, count, &cap, a);
-        if (!p || !(p->id = sql_copy(rows, "id", a))) {
-            result = err_set(error, RAUM_ENOMEM, NULL);
-            break;
+        struct relay_part *p = *out;
+        if (!sql_null(rows, "type")) {
+            p = add(out, count, &cap, a);
+            if (!p || !(p->id = sql_copy(rows, "id", a))) {
+                result = err_set(error, RAUM_ENOMEM, NULL);
+                break;
+            }
+            p->type = schema_space_type(sql_text(rows, "type"));
+            p->role = rights_role(sql_text(rows, "role"));
         }
-        p->type = schema_space_type(sql_text(rows, "type"));
-        p->role = rights_role(sql_text(rows, "role"));
         p->ref = sql_int(rows, "ref");
         p->seq = sql_int(rows, "seq");
     }

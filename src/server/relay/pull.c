@@ -12,6 +12,7 @@ struct pulling {
     const struct relay_caller *who;
     struct arena *a;
     struct relay_page *out;
+    int64_t tables[RELAY_APP_TABLES]; /* of an older client; else unused */
     size_t bytes;
     bool full;
 };
@@ -53,7 +54,8 @@ static int pull_part(struct pulling *p, struct relay_part *part, int64_t seen,
         return 0;
     }
     int result = relay_range(p->relay, part, end, RELAY_PAGE_MAX - used,
-                             RELAY_PAGE_BYTES - p->bytes, p->a, &range, error);
+                             RELAY_PAGE_BYTES - p->bytes, p->who->app ? p->tables : NULL, p->a,
+                             &range, error);
     if (result < 0)
         return result;
     for (uint32_t i = 0; i < range.count; i++)
@@ -69,7 +71,26 @@ static int prepare(struct pulling *p, struct raum_error *error)
     *p->out = (struct relay_page){0};
     answer->changes = arena_zero(p->a, RELAY_PAGE_MAX * sizeof *answer->changes);
     p->out->retracts = arena_zero(p->a, RELAY_PAGE_MAX * sizeof *p->out->retracts);
-    return answer->changes && p->out->retracts ? 0 : err_set(error, RAUM_ENOMEM, NULL);
+    if (!answer->changes || !p->out->retracts)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    return p->who->app ? relay_older_tables(p->relay, p->who, p->tables, error) : 0;
+}
+
+/* A cursor over everything stands for its part as well, that of an app for its tables. */
+static void read_cursor(const struct pulling *p, const char *since, const char *epoch,
+                        struct relay_cursor *out)
+{
+    char tag[17];
+    const struct relay_caller *who = p->who;
+    relay_cursor_read(since, epoch, p->a, out);
+    if (out->count == 0 && who->app) {
+        relay_older_tag(p->relay, epoch, who->app, NULL, tag);
+        relay_cursor_read(since, tag, p->a, out);
+    }
+    if (out->count == 0 && who->app && who->table) {
+        relay_older_tag(p->relay, epoch, who->app, who->table, tag);
+        relay_cursor_read(since, tag, p->a, out);
+    }
 }
 
 /* Of the caller's partitions only: one that was left and joined again begins anew (G-S3). */
@@ -82,12 +103,32 @@ static int next_cursor(struct pulling *p, const struct relay_part *parts, uint32
     for (uint32_t i = 0; i < count; i++)
         if (parts[i].ref)
             after.parts[after.count++] = parts[i];
-    int result = relay_cursor_write(&after, epoch, p->a, &p->out->answer.until);
+    char tag[17];
+    if (p->who->app)
+        relay_older_tag(p->relay, epoch, p->who->app, p->who->table, tag);
+    int result = relay_cursor_write(&after, p->who->app ? tag : epoch, p->a, &p->out->answer.until);
     return result ? err_set(error, result, NULL) : 0;
+}
+
+/* Where the caller stands: behind its own push, if nothing of others lies before that. */
+static int64_t stands_at(const struct relay_part *part, int64_t seen,
+                         const struct relay_written *own, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!own[i].changed && own[i].from == seen && strcmp(own[i].partition, part->id) == 0)
+            return own[i].to;
+    return seen;
 }
 
 int relay_pull(struct relay *r, const struct relay_caller *who, const char *since,
                const char *space, struct arena *a, struct relay_page *out, struct raum_error *error)
+{
+    return relay_pull_behind(r, who, since, space, NULL, 0, a, out, error);
+}
+
+int relay_pull_behind(struct relay *r, const struct relay_caller *who, const char *since,
+                      const char *space, const struct relay_written *own, uint32_t own_count,
+                      struct arena *a, struct relay_page *out, struct raum_error *error)
 {
     struct pulling p = {.relay = r, .who = who, .a = a, .out = out};
     struct relay_cursor cursor;
@@ -103,9 +144,10 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
         result = relay_parts(r, who, a, &parts, &count, error);
     if (result < 0)
         return result;
-    relay_cursor_read(since, epoch, a, &cursor);
+    read_cursor(&p, since, epoch, &cursor);
     for (uint32_t i = 0; i < count && result == 0; i++) {
-        int64_t seen = seen_of(&cursor, parts[i].ref);
+        int64_t seen =
+            stands_at(&parts[i], seen_of(&cursor, parts[i].ref), own, own_count);
         if (space && strcmp(parts[i].id, space) != 0) {
             parts[i].seq = seen;
             continue;

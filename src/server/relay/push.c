@@ -3,6 +3,7 @@
 #include "server/notice.h"
 #include "server/relay/change.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct pushing {
@@ -42,23 +43,45 @@ static int place(struct pushing *p, uint32_t index, struct raum_error *error)
     return 0;
 }
 
-static int apply_all(struct pushing *p, uint32_t which, struct relay_part *part, int64_t now_ms,
-                     struct raum_error *error)
+/* The next changes of a partition, from *at on: begun, loaded, applied, written. */
+static int push_batch(struct pushing *p, uint32_t which, struct relay_batch *b, uint32_t *at,
+                      struct raum_error *error)
 {
-    int result = 0;
-    for (uint32_t i = 0; i < p->request->count && result == 0; i++) {
-        if (p->of[i] != which)
+    struct relay_change *changes = arena_zero(b->a, BATCH_MAX * sizeof *changes);
+    uint32_t count = 0;
+    int result = changes ? 0 : err_set(error, RAUM_ENOMEM, NULL);
+    for (; *at < p->request->count && count < BATCH_MAX && result == 0; ++*at) {
+        if (p->of[*at] != which)
             continue;
-        const struct wire_change *wire = &p->request->changes[i];
-        struct relay_change change = {.relay = p->relay,
-                                      .who = p->who,
-                                      .wire = wire,
-                                      .table = schema_table(wire->table),
-                                      .part = part,
-                                      .a = p->a,
-                                      .now_ms = now_ms,
-                                      .result = &p->results[i]};
-        result = relay_change_apply(&change, error);
+        changes[count] = (struct relay_change){
+            .who = p->who, .wire = &p->request->changes[*at], .result = &p->results[*at]};
+        result = relay_change_begin(&changes[count++], b, error);
+    }
+    if (result == 0)
+        result = relay_batch_load(b, error);
+    for (uint32_t i = 0; i < count && result == 0; i++) {
+        result = relay_change_apply(&changes[i], error);
+        b->part->altered |= changes[i].altered || p->who->app;
+    }
+    return result ? result : relay_batch_write(b, error);
+}
+
+static int push_all(struct pushing *p, uint32_t which, struct raum_error *error)
+{
+    const struct raum_env *env = p->relay->env;
+    int64_t now_ms = env->now_ms(env->ctx);
+    struct arena *a = &p->relay->scratch;
+    int result = 0;
+    for (uint32_t at = 0; at < p->request->count && result == 0;) {
+        struct relay_batch *b = arena_zero(a, sizeof *b);
+        if (!b)
+            return err_set(error, RAUM_ENOMEM, NULL);
+        b->relay = p->relay;
+        b->part = &p->parts[which];
+        b->a = a;
+        b->now_ms = now_ms;
+        result = push_batch(p, which, b, &at, error);
+        arena_reset(a);
     }
     return result;
 }
@@ -68,17 +91,18 @@ static int push_part(struct pushing *p, uint32_t which, struct relay_written *wr
                      struct raum_error *error)
 {
     struct relay_part *part = &p->parts[which];
-    const struct raum_env *env = p->relay->env;
     int result = sql_begin(p->relay->sql, error);
     if (result < 0)
         return result;
-    result = relay_part_open(p->relay, p->who, part, p->a, error);
+    result = relay_part_open(p->relay, p->who, part, error);
     int64_t before = part->seq;
     if (result == 0)
-        result = apply_all(p, which, part, env->now_ms(env->ctx), error);
+        result = push_all(p, which, error);
     if (result == 0 && part->seq != before)
-        result = sql_run(p->relay->sql, error, "UPDATE partitions SET seq = ?1 WHERE ref = ?2",
-                         "ii", part->seq, part->ref);
+        result = sql_later(p->relay->sql, error,
+                           "UPDATE partitions SET seq = ?1, records = ?2, bytes = ?3 WHERE ref = "
+                           "?4",
+                           "iiii", part->seq, part->records, part->bytes, part->ref);
     if (result == 0 && part->seq != before)
         result = notice_written(p->relay->sql, p->who->account, p->who->client, part->id, before,
                                 part->seq, error);
@@ -86,7 +110,7 @@ static int push_part(struct pushing *p, uint32_t which, struct relay_written *wr
     if (result < 0)
         relay_forget(p->relay);
     else
-        *written = (struct relay_written){part->id, before, part->seq};
+        *written = (struct relay_written){part->id, before, part->seq, part->altered};
     return result;
 }
 
@@ -114,36 +138,48 @@ int relay_push(struct relay *r, const struct relay_caller *who, const struct wir
     return result;
 }
 
-static int add_beaten(struct relay *r, const struct wire_change *c, const struct relay_part *part,
-                      struct arena *a, struct wire_answer *out, struct raum_error *error)
+/* Is the record in the answer already, whole? */
+static bool is_told(const struct wire_answer *answer, const struct wire_change *c,
+                    const struct relay_part *part)
 {
-    struct sql_rows *rows;
-    struct merge_record record;
-    int64_t tbl;
-    size_t len;
-    int result = relay_ref_find(r, c->table, &tbl, error);
-    if (result < 0)
-        return result;
-    result = sql_one(r->sql, &rows, error,
-                     "SELECT body FROM records r JOIN partitions p ON p.ref = r.part WHERE p.id = "
-                     "?1 AND r.tbl = ?2 AND r.id = ?3",
-                     "sis", part->id, tbl, c->id);
-    if (result == 0) {
-        const void *body = sql_bytes(rows, "body", &len);
-        char *kept = arena_copy(a, body, len);
-        result = kept ? relay_body_read(r, kept, len, a, &record, error)
-                      : err_set(error, RAUM_ENOMEM, NULL);
+    for (uint32_t i = 0; i < answer->change_count; i++) {
+        const struct wire_change *told = &answer->changes[i];
+        if (strcmp(told->id, c->id) == 0 && strcmp(told->table, c->table) == 0 &&
+            strcmp(told->space, part->id) == 0)
+            return true;
     }
-    sql_rows_free(rows);
+    return false;
+}
+
+/* G-T9: it may have turned private since. */
+static int add_beaten(struct relay *r, const struct relay_caller *who, const struct wire_change *c,
+                      const struct relay_part *part, struct arena *a, struct wire_answer *out,
+                      struct raum_error *error)
+{
+    const struct schema_table *table = schema_table(c->table);
+    struct relay_record record = {.id = c->id}, *one = &record;
+    int64_t account = 0;
+    if (is_told(out, c, part))
+        return 0;
+    int result = relay_ref_find(r, c->table, &record.tbl, error);
     if (result == 0)
-        out->changes[out->change_count++] = (struct wire_change){.app = c->app,
+        result = relay_ref_find(r, who->account, &account, error);
+    if (result == 0)
+        result = sql_scope(r->sql, "partition", part->id, error);
+    if (result == 0)
+        result = relay_store_load(r->sql, part->ref, &one, 1, a, error);
+    if (result < 0 || !record.exists || (record.is_private && record.author != account))
+        return result;
+    result = relay_body_read(r, record.body, record.len, a, &record.fields, error);
+    if (result == 0)
+        out->changes[out->change_count++] = (struct wire_change){.app = table ? table->app : c->app,
                                                                  .table = c->table,
                                                                  .id = c->id,
                                                                  .space = part->id,
                                                                  .op = WIRE_UPDATE,
-                                                                 .fields = record.fields,
-                                                                 .count = record.count};
-    return result == RAUM_END ? 0 : result;
+                                                                 .fields = record.fields.fields,
+                                                                 .count = record.fields.count};
+    return result;
 }
 
 int relay_beaten(struct relay *r, const struct relay_caller *who, const struct wire_request *q,
@@ -168,16 +204,10 @@ int relay_beaten(struct relay *r, const struct relay_caller *who, const struct w
             continue;
         result = relay_part_of(r, who, &q->changes[i], a, &part, error);
         if (result == 0)
-            result = add_beaten(r, &q->changes[i], &part, a, out, error);
+            result = relay_part_read(r, &part, error);
+        if (result == 0)
+            result = add_beaten(r, who, &q->changes[i], &part, a, out, error);
     }
     return result;
 }
 
-int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error)
-{
-    int64_t oldest = now_ms - RELAY_KEEP_MS;
-    int result = sql_run(c, error, "DELETE FROM history WHERE created < ?1", "i", oldest);
-    if (result == 0)
-        result = sql_run(c, error, "DELETE FROM receipts WHERE created < ?1", "i", oldest);
-    return result;
-}

@@ -5,8 +5,6 @@
 
 #include <string.h>
 
-#define FIELD_BYTES 150 /* of a stamp, as JSON */
-
 static int read_row(struct relay *r, const struct relay_part *part, struct sql_rows *rows,
                     struct arena *a, struct relay_row *out, struct raum_error *error)
 {
@@ -33,14 +31,30 @@ static int read_row(struct relay *r, const struct relay_part *part, struct sql_r
                                          .fields = record.fields,
                                          .count = record.count},
                               .author = author,
-                              .bytes = len + (size_t)record.count * FIELD_BYTES + 200,
+                              .bytes = len * 2 + 200,
                               .is_private = sql_int(rows, "private") != 0,
                               .was_shared = sql_int(rows, "shared") > 0};
     return 0;
 }
 
+static int behind(struct relay *r, const struct relay_part *part, int64_t to, uint32_t max,
+                  const int64_t *t, struct sql_rows **rows, struct raum_error *error)
+{
+    if (!t)
+        return sql_many(r->sql, rows, error,
+                        "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE "
+                        "part = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
+                        "iiii", part->ref, part->seq, to, (int64_t)max);
+    return sql_many(r->sql, rows, error,
+                    "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE part = "
+                    "?1 AND seq > ?2 AND seq <= ?3 AND tbl IN (?5, ?6, ?7, ?8) ORDER BY seq "
+                    "LIMIT ?4",
+                    "iiiiiiii", part->ref, part->seq, to, (int64_t)max, t[0], t[1], t[2], t[3]);
+}
+
 int relay_range(struct relay *r, const struct relay_part *part, int64_t to, uint32_t max,
-                size_t bytes, struct arena *a, struct relay_range *out, struct raum_error *error)
+                size_t bytes, const int64_t *tables, struct arena *a, struct relay_range *out,
+                struct raum_error *error)
 {
     struct sql_rows *rows;
     size_t used = 0;
@@ -48,10 +62,11 @@ int relay_range(struct relay *r, const struct relay_part *part, int64_t to, uint
                                 .end = part->seq};
     if (!out->rows)
         return err_set(error, RAUM_ENOMEM, NULL);
-    int result = sql_many(r->sql, &rows, error,
-                          "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE "
-                          "part = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq LIMIT ?4",
-                          "iiii", part->ref, part->seq, to, (int64_t)max);
+    int result = sql_scope(r->sql, "partition", part->id, error);
+    if (result == 0)
+        result = behind(r, part, to, max, tables, &rows, error);
+    if (result < 0)
+        return result;
     while (result == 0 && (result = sql_next(rows, error)) == 0) {
         result = read_row(r, part, rows, a, &out->rows[out->count], error);
         if (result < 0 || (out->count > 0 && used + out->rows[out->count].bytes > bytes))

@@ -6,7 +6,7 @@
  * are asked in the transaction that writes (G-S1). `seq` is given under the partition's lock, so
  * the order of seq is the order of commits, and a cursor over it misses nothing (G-S2).
  *
- *     cursor   base64url of: version 1 | epoch: 8 bytes | (partition: varint | seq: varint)*
+ *     cursor   base64url of: version 1 | epoch: 16 hex digits | (partition: varint | seq: varint)*
  *     body     version 1 | field*
  *     field    name | at: 8 bytes | device | account | agent | origin: 1 byte | length | JSON
  *
@@ -22,6 +22,8 @@
 #endif
 #define RELAY_PAGE_BYTES ((size_t)768 << 10) /* and about as many bytes */
 #define RELAY_RECORD_MAX ((size_t)512 << 10) /* bytes of a record */
+#define RELAY_PART_RECORDS_MAX INT64_C(1000000)    /* of a partition; then LIMIT */
+#define RELAY_PART_BYTES_MAX (INT64_C(2) << 30)
 #define RELAY_KEEP_MS (INT64_C(30) * 24 * 3600 * 1000)
 
 struct relay; /* one a worker: its connection, and the names it has seen */
@@ -35,11 +37,14 @@ void relay_free(struct relay *r); /* NULL is fine */
 struct relay_caller {
     const char *account, *client;
     const char *agent; /* NULL: the person's own hand */
+    /* An older client knows one app (older.c): NULL, or its name; `table` narrows a pull. */
+    const char *app, *table;
 };
 /* What a push wrote, for those who listen: one entry a partition. */
 struct relay_written {
     const char *partition; /* id */
     int64_t from, to;      /* seq: everything behind `from` up to `to` */
+    bool changed; /* not just as the device has it: something was filled in, left out, translated */
 };
 
 /* Merges the changes: one transaction for each partition that they touch. `results` has room for
@@ -71,15 +76,40 @@ int relay_pull(struct relay *r, const struct relay_caller *who, const char *sinc
                const char *space, struct arena *a, struct relay_page *out,
                struct raum_error *error) BASE_CHECK;
 
-/* One exchange as the wire has it: pushes what the request brings, then answers with what became of
- * it and what lies behind the cursor. `out` gets the answer's JSON. BAD_CHANGE, TOO_LARGE: not a
- * request; others as relay_push. *written as there. */
+/* One exchange as the wire has it, in three steps, so that the middle one may be a writer's
+ * (writer.h): the request is read; what it brings is pushed; the answer says what became of it and
+ * what lies behind the cursor. */
+struct relay_exchange {
+    struct relay_caller who;
+    struct wire_request request;
+    struct wire_result *results;   /* one a change */
+    struct relay_written *written; /* `count` of them */
+    uint32_t count;
+};
+/* `doc` and `who` are lent until the answer. BAD_CHANGE, TOO_LARGE: not a request. */
+int relay_exchange_read(struct relay_exchange *x, const struct relay_caller *who,
+                        const struct json_doc *doc, struct arena *a,
+                        struct raum_error *error) BASE_CHECK;
+/* As relay_push. */
+int relay_exchange_push(struct relay *r, struct relay_exchange *x, struct arena *a,
+                        struct raum_error *error) BASE_CHECK;
+/* `out` gets the answer's JSON. As relay_pull. */
+int relay_exchange_answer(struct relay *r, const struct relay_exchange *x, const char *space,
+                          struct arena *a, struct buf *out, struct raum_error *error) BASE_CHECK;
+/* All three. *written as relay_push has it. */
 int relay_exchange(struct relay *r, const struct relay_caller *who, const struct json_doc *doc,
                    const char *space, struct arena *a, struct buf *out,
                    struct relay_written **written, uint32_t *count,
                    struct raum_error *error) BASE_CHECK;
 
-/* Forgets history and receipts that are older than 30 days. */
+/* What lies behind the cursor alone, as JSON. */
+int relay_pull_json(struct relay *r, const struct relay_caller *who, const char *since,
+                    struct arena *a, struct buf *out, struct raum_error *error) BASE_CHECK;
+
+/* After a transaction that failed around a push: what it named may not exist. */
+void relay_forget(struct relay *r);
+/* Forgets history and receipts that are older than 30 days, on SQLite a few thousand in a
+ * transaction, so that nobody waits for it. */
 int relay_sweep(struct sql *c, int64_t now_ms, struct raum_error *error) BASE_CHECK;
 /* The epoch of this database: made at the first call, 16 hex digits. */
 int relay_epoch(struct sql *c, const struct raum_env *env, char out[17],

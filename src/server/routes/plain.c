@@ -1,4 +1,5 @@
 #include "server/routes/plain.h"
+#include "server/media/media.h"
 #include "server/routes/page.h"
 #include "server/routes/routes.h"
 #include <inttypes.h>
@@ -9,10 +10,12 @@
 #define COUNT_EVERY_MS 15000 /* counting reads whole tables; /metrics is open to everybody */
 #define METRICS_MAX 16384
 
+enum { ACCOUNTS, SESSIONS, SPACES, PICTURES, PICTURE_BYTES, UPLOADS, COUNTED };
+
 struct server_counts {
     pthread_mutex_t mutex;
     int64_t at; /* ms; 0: never */
-    int64_t accounts, sessions, spaces;
+    int64_t rows[COUNTED];
 };
 
 int plain_counts_new(struct server_counts **out, struct raum_error *error)
@@ -55,12 +58,16 @@ static int count_rows(struct call *c, struct server_counts *counts)
     int rc = sql_one(c->sql, &rows, &c->error,
                      "SELECT (SELECT count(*) FROM accounts) AS accounts,"
                      " (SELECT count(*) FROM sessions WHERE expires > ?1) AS sessions,"
-                     " (SELECT count(*) FROM spaces WHERE deleted IS NULL) AS spaces",
+                     " (SELECT count(*) FROM spaces WHERE deleted IS NULL) AS spaces,"
+                     " (SELECT count(*) FROM media WHERE deleted IS NULL) AS pictures,"
+                     " (SELECT coalesce(sum(bytes), 0) FROM blobs) AS picture_bytes,"
+                     " (SELECT count(*) FROM uploads WHERE done = 0) AS uploads",
                      "i", now);
     if (rc == 0) {
-        counts->accounts = sql_int(rows, "accounts");
-        counts->sessions = sql_int(rows, "sessions");
-        counts->spaces = sql_int(rows, "spaces");
+        static const char *const names[COUNTED] = {"accounts", "sessions",      "spaces",
+                                                   "pictures", "picture_bytes", "uploads"};
+        for (int i = 0; i < COUNTED; i++)
+            counts->rows[i] = sql_int(rows, names[i]);
         counts->at = now;
     }
     sql_rows_free(rows);
@@ -68,16 +75,14 @@ static int count_rows(struct call *c, struct server_counts *counts)
 }
 
 /* One of several that ask at once counts; the others wait for it. */
-static int get_counts(struct call *c, int64_t out[3])
+static int get_counts(struct call *c, int64_t out[COUNTED])
 {
     struct server_counts *counts = c->server->counts;
     int64_t now = call_now(c);
     pthread_mutex_lock(&counts->mutex);
     bool due = counts->at == 0 || now < counts->at || now - counts->at >= COUNT_EVERY_MS;
     int rc = due ? count_rows(c, counts) : 0;
-    out[0] = counts->accounts;
-    out[1] = counts->sessions;
-    out[2] = counts->spaces;
+    memcpy(out, counts->rows, sizeof counts->rows);
     pthread_mutex_unlock(&counts->mutex);
     return rc;
 }
@@ -103,11 +108,21 @@ static void put_http(struct buf *b, const struct http_stats *s)
     put(b, "http_buffered_peak_bytes", "gauge", "The most that was ever held.", s->buffered_peak);
 }
 
+static void put_media(struct buf *b, struct media *m)
+{
+    put(b, "pictures_taken_total", "counter", "Pictures taken in.", m->counts.taken);
+    put(b, "pictures_refused_total", "counter", "Uploads that were no pictures, or too large.",
+        m->counts.refused);
+    put(b, "pictures_failed_total", "counter", "Uploads that could not be kept then.",
+        m->counts.failed);
+    put(b, "upload_bytes_total", "counter", "Bytes of uploads received.", m->counts.bytes);
+}
+
 static int metrics(struct call *c)
 {
     struct http_stats stats = {0};
     struct buf b;
-    int64_t counts[3];
+    int64_t counts[COUNTED];
     int rc = get_counts(c, counts);
     if (rc)
         return rc;
@@ -115,9 +130,14 @@ static int metrics(struct call *c)
         http_stats(c->http->server, &stats);
     buf_init(&b, METRICS_MAX);
     put_http(&b, &stats);
-    put(&b, "accounts", "gauge", "Accounts.", (uint64_t)counts[0]);
-    put(&b, "sessions", "gauge", "Sessions that are not over.", (uint64_t)counts[1]);
-    put(&b, "spaces", "gauge", "Spaces that are not deleted.", (uint64_t)counts[2]);
+    put(&b, "accounts", "gauge", "Accounts.", (uint64_t)counts[ACCOUNTS]);
+    put(&b, "sessions", "gauge", "Sessions that are not over.", (uint64_t)counts[SESSIONS]);
+    put(&b, "spaces", "gauge", "Spaces that are not deleted.", (uint64_t)counts[SPACES]);
+    put(&b, "pictures", "gauge", "Pictures that are not deleted.", (uint64_t)counts[PICTURES]);
+    put(&b, "picture_bytes", "gauge", "Bytes of originals on disk.",
+        (uint64_t)counts[PICTURE_BYTES]);
+    put(&b, "uploads", "gauge", "Uploads on their way.", (uint64_t)counts[UPLOADS]);
+    put_media(&b, c->server->media);
     put(&b, "uptime_seconds", "gauge", "Since the start.",
         (uint64_t)(call_now(c) - c->server->started) / 1000);
     rc = buf_error(&b, &c->error);

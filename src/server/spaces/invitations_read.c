@@ -55,7 +55,7 @@ int invitations_put(struct call *c, struct json_writer *w, const char *space, co
 int invitations_list(struct call *c)
 {
     struct checks k;
-    struct member me;
+    struct member me = {0};
     struct answer a;
     check_begin(&k, c);
     const char *space = check_param(&k, "organizationId", 0);
@@ -114,11 +114,27 @@ int invitations_list_mine(struct call *c)
     return answer_send(c, &a);
 }
 
+/* The invitation, if it is for who asks and still stands; else answered. */
+static int find_own(struct call *c, const char *id, struct invitation *row, struct member *inviter)
+{
+    int rc = invitation_find(c->sql, c->arena, id, row, &c->error);
+    if (rc < 0)
+        return rc;
+    if (rc == RAUM_END || strcmp(row->status, "pending") != 0 || row->expires <= call_now(c))
+        return answer_error(c, 400, "INVITATION_NOT_FOUND");
+    if (strcmp(row->email, c->session->email) != 0)
+        return answer_error(c, 403, "YOU_ARE_NOT_THE_RECIPIENT_OF_THE_INVITATION");
+    rc = member_find(c->sql, c->arena, row->space, row->inviter, inviter, &c->error);
+    if (rc == RAUM_END)
+        return answer_error(c, 400, "INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION");
+    return rc;
+}
+
 int invitations_get(struct call *c)
 {
     struct checks k;
-    struct invitation row;
-    struct member inviter;
+    struct invitation row = {0};
+    struct member inviter = {0};
     struct answer a;
     check_begin(&k, c);
     const char *id = check_param(&k, "id", CHECK_REQUIRED);
@@ -128,16 +144,7 @@ int invitations_get(struct call *c)
     if (rc == 0 && !c->session)
         rc = answer_fail(c, 401, NULL, "Not authenticated");
     if (rc == 0)
-        rc = invitation_find(c->sql, c->arena, id, &row, &c->error);
-    if (rc == RAUM_END ||
-        (rc == 0 && (strcmp(row.status, "pending") != 0 || row.expires <= call_now(c))))
-        rc = answer_error(c, 400, "INVITATION_NOT_FOUND");
-    if (rc == 0 && strcmp(row.email, c->session->email) != 0)
-        rc = answer_error(c, 403, "YOU_ARE_NOT_THE_RECIPIENT_OF_THE_INVITATION");
-    if (rc == 0)
-        rc = member_find(c->sql, c->arena, row.space, row.inviter, &inviter, &c->error);
-    if (rc == RAUM_END)
-        rc = answer_error(c, 400, "INVITER_IS_NO_LONGER_A_MEMBER_OF_THE_ORGANIZATION");
+        rc = find_own(c, id, &row, &inviter);
     if (rc != 0)
         return answer_done(rc);
     answer_begin(&a);

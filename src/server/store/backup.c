@@ -170,6 +170,11 @@ static int put_database(struct writing *x, const char *database)
     return result;
 }
 
+static int put_one(void *arg, const char *name, const void *data, size_t len)
+{
+    return put(arg, name, data, len);
+}
+
 static int put_end(struct writing *x)
 {
     unsigned char digest[crypto_hash_sha256_BYTES];
@@ -198,6 +203,9 @@ int server_backup_write(const char *data, const char *database, const char *file
         result = put_files(&x);
     if (result == 0 && !elsewhere)
         result = put_database(&x, database ? database : own);
+    /* After the rows, which name them: what they name is there, or gone for ever since. */
+    if (result == 0)
+        result = server_backup_media_put(data, env, put_one, &x, &report->pictures, error);
     if (result == 0)
         result = put_end(&x);
     if (result == 0)

@@ -7,6 +7,7 @@
  *     manifest.json     {"format":"raum-server","version":1,"made":"…","database":"sqlite"}
  *     secret  vault.key  tls/…      as far as they lie in the data directory
  *     server.db/000000 …            the database in pieces
+ *     media/xx/HASH.jpg/000000 …    pictures, as far as they lie in the data directory
  *     end               SHA-256 over names, lengths and bytes of all before, hexadecimal
  *
  * A restore is checked whole, then put beside the directory's files under `restore/`; from the
@@ -24,6 +25,7 @@
 struct server_backup_report {
     int64_t bytes;          /* of all that is inside */
     int files;              /* secrets and certificates */
+    int pictures;           /* those that lie in the data directory */
     bool database;          /* false: it is on PostgreSQL */
     bool secret, vault_key; /* false: they do not lie in the data directory */
 };

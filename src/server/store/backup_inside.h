@@ -3,6 +3,7 @@
 #ifndef SERVER_STORE_BACKUP_INSIDE_H
 #define SERVER_STORE_BACKUP_INSIDE_H
 
+#include "base/buf.h"
 #include "server/store/backup.h"
 #include <sodium.h>
 
@@ -13,6 +14,7 @@
 #define BACKUP_MANIFEST "manifest.json"
 #define BACKUP_END "end"
 #define BACKUP_DATABASE "server.db"
+#define BACKUP_MEDIA "media"
 
 /* The small files, relative to the data directory; ends with NULL. */
 extern const char *const server_backup_files[];
@@ -23,5 +25,23 @@ int server_backup_path(char out[PATH_BYTES], const char *folder, const char *nam
                        struct raum_error *error) BASE_CHECK;
 void server_backup_digest(crypto_hash_sha256_state *state, const char *name, const void *data,
                           size_t len);
+
+/* Pictures (backup_media.c). put: one entry of the archive. *count: pictures. */
+typedef int server_backup_put(void *arg, const char *name, const void *data, size_t len);
+int server_backup_media_put(const char *data, const struct raum_env *env, server_backup_put *put,
+                            void *arg, int *count, struct raum_error *error) BASE_CHECK;
+/* The one being read; fd -1 at first. */
+struct backup_media {
+    int fd, pieces, count;
+    char name[128];
+};
+bool server_backup_media_is(const char *entry);
+int server_backup_media_take(struct backup_media *m, const char *part, const struct raum_env *env,
+                             const char *entry, const char *data, size_t len,
+                             struct raum_error *error) BASE_CHECK;
+int server_backup_media_end(struct backup_media *m, struct raum_error *error) BASE_CHECK;
+/* What a folder has below media/ into another's, beside what is there; to NULL: away. */
+int server_backup_media_move(const char *from, const char *to, const struct raum_env *env,
+                             struct raum_error *error) BASE_CHECK;
 
 #endif

@@ -23,6 +23,7 @@ struct restoring {
     char part[PATH_BYTES];
     int database; /* file descriptor of the one being written; -1 */
     int pieces;
+    struct backup_media media;
     bool manifest, ended, expects_database;
     crypto_hash_sha256_state digest;
     struct raum_error *error;
@@ -145,6 +146,8 @@ static int take_entry(struct restoring *x, const char *name, const void *data, s
     size_t stem = strlen(BACKUP_DATABASE);
     if (strncmp(name, BACKUP_DATABASE, stem) == 0 && name[stem] == '/')
         return take_piece(x, name, data, len);
+    if (server_backup_media_is(name))
+        return server_backup_media_take(&x->media, x->part, x->env, name, data, len, x->error);
     return take_file(x, name, data, len);
 }
 
@@ -158,8 +161,10 @@ static int take_all(struct restoring *x, const char *file)
     while (result == 0 && (result = tarball_next(tar, &name, &data, &len, x->error)) == 0)
         result = take_entry(x, name, data, len);
     tarball_reader_free(tar);
-    if (result < 0)
-        return result;
+    int closed = server_backup_media_end(&x->media, result < 0 ? NULL : x->error);
+    if (result < 0 || closed < 0)
+        return result < 0 ? result : closed;
+    x->report->pictures = x->media.count;
     if (!x->ended)
         return damaged(x, "its end is missing");
     if (x->expects_database && x->database < 0)
@@ -191,7 +196,7 @@ static int check(struct db *db, const char *sql, const char *fine, struct raum_e
 static int check_version(struct db *db, struct raum_error *error)
 {
     int64_t version = 0, newest = 0, tables = 0;
-    while (migrations[newest])
+    while (migrations[newest].both)
         newest++;
     int result = db_query_int(db,
                               "SELECT count(*) FROM sqlite_schema WHERE type = 'table'"
@@ -333,6 +338,8 @@ static int clear(const char *folder, const struct raum_env *env, struct raum_err
         result = is_there(folder) ? remove_in(folder, database[i], env, error) : 0;
     if (result == 0 && is_there(tls))
         result = env->folder_remove(env->ctx, tls);
+    if (result == 0)
+        result = server_backup_media_move(folder, NULL, env, error);
     if (result == 0 && is_there(folder))
         result = env->folder_remove(env->ctx, folder);
     return result < 0 ? err_at(error, "backup", result, "cannot remove %s", folder) : 0;
@@ -352,6 +359,8 @@ int server_backup_settle(const char *data, const struct raum_env *env, struct ra
     }
     for (int i = 0; result == 0 && server_backup_files[i]; i++)
         result = settle_one(data, server_backup_files[i], env, error);
+    if (result == 0)
+        result = server_backup_media_move(folder, data, env, error);
     if (result == 0)
         result = settle_one(data, BACKUP_DATABASE, env, error);
     return result ? result : clear(folder, env, error);
@@ -417,7 +426,8 @@ int server_backup_restore(const char *data, const char *file, bool force,
                           struct raum_error *error)
 {
     struct restoring x = {
-        .data = data, .env = env, .report = report, .database = -1, .error = error};
+        .data = data, .env = env, .report = report, .database = -1, .media = {.fd = -1},
+        .error = error};
     int lock;
     *report = (struct server_backup_report){0};
     crypto_hash_sha256_init(&x.digest);

@@ -40,10 +40,17 @@ void sql_forget_all(struct sql *c)
         }
 }
 
+static void drop_scope(struct sql *c)
+{
+    while (c->scope_count > 0)
+        free(c->scope[--c->scope_count].value);
+}
+
 void sql_close(struct sql *c)
 {
     if (!c)
         return;
+    drop_scope(c);
     if (c->depth > 0)
         c->driver->rollback(c);
     c->depth = 0;
@@ -51,6 +58,7 @@ void sql_close(struct sql *c)
     if (c->slot)
         c->slot_release(c->slot);
     sql_forget_all(c);
+    sql_rows_free(c->spare); /* it has no home any more: this ends it */
     c->driver->close(c);
 }
 
@@ -99,6 +107,19 @@ static int find(struct sql *c, struct sql_stmt **out, const char *sql, const cha
     return 0;
 }
 
+static bool is_text(const char *text, size_t len)
+{
+    return utf8_valid(text, len) && !memchr(text, 0, len);
+}
+
+static bool are_texts(const char *const *texts, size_t count)
+{
+    bool good = true;
+    for (size_t i = 0; i < count && good; i++)
+        good = is_text(texts[i], strlen(texts[i]));
+    return good;
+}
+
 /* Both databases are given the same texts: UTF-8 without NUL, as PostgreSQL wants it. */
 static int take(struct sql_value *v, char type, va_list *args, struct raum_error *error)
 {
@@ -113,16 +134,32 @@ static int take(struct sql_value *v, char type, va_list *args, struct raum_error
         break;
     case 't':
     case 'b':
-        v->data = va_arg(*args, const char *);
+    case 'I':
+    case 'T':
+    case 'B':
+        v->data = va_arg(*args, const void *);
         v->len = va_arg(*args, size_t);
         break;
     default:
         assert(type == 'n');
         return 0;
     }
-    if (type != 'b' && v->data && (!utf8_valid(v->data, v->len) || memchr(v->data, 0, v->len)))
+    bool good = type == 'T'                                  ? are_texts(v->data, v->len)
+                : (type == 's' || type == 't') && v->data ? is_text(v->data, v->len)
+                                                             : true;
+    if (!good)
         return err_at(error, "sql", RAUM_EBAD_CHANGE, "a text is not valid UTF-8");
     return 0;
+}
+
+static int take_all(struct sql_value *values, const char *types, va_list *args,
+                    struct raum_error *error)
+{
+    int result = 0;
+    assert(strlen(types) <= SQL_PARAMS_MAX);
+    for (int i = 0; result == 0 && types[i]; i++)
+        result = take(&values[i], types[i], args, error);
+    return result;
 }
 
 static int run_once(struct sql *c, struct sql_rows *rows, struct raum_error *error, const char *sql,
@@ -143,16 +180,32 @@ static int run(struct sql *c, struct sql_rows *rows, struct raum_error *error, c
                const char *types, va_list *args)
 {
     struct sql_value values[SQL_PARAMS_MAX];
-    int count = (int)strlen(types), result = 0;
-    assert(count <= SQL_PARAMS_MAX);
-    for (int i = 0; result == 0 && i < count; i++)
-        result = take(&values[i], types[i], args, error);
-    if (result < 0)
-        return result;
-    result = run_once(c, rows, error, sql, types, values);
+    int result = take_all(values, types, args, error);
+    if (result == 0)
+        result = run_once(c, rows, error, sql, types, values);
     /* Nobody knows whether a lost write took place; a read may simply be asked again. */
     if (result == RAUM_EUNREACHABLE && c->depth == 0 && sql_words_reads(sql))
         result = run_once(c, rows, error, sql, types, values);
+    drop_scope(c); /* it was sent, and holds as long as the transaction */
+    return result;
+}
+
+int sql_later(struct sql *c, struct raum_error *error, const char *sql, const char *types, ...)
+{
+    struct sql_value values[SQL_PARAMS_MAX];
+    struct sql_stmt *s = NULL;
+    int count = (int)strlen(types);
+    va_list args;
+    assert(c->depth > 0 && "what comes later comes before the commit");
+    va_start(args, types);
+    int result = take_all(values, types, &args, error);
+    va_end(args);
+    if (result == 0)
+        result = find(c, &s, sql, types, error);
+    if (result == 0)
+        result = c->driver->later ? c->driver->later(c, s, values, count, error)
+                                  : c->driver->run(c, s, values, count, NULL, error);
+    drop_scope(c);
     return result;
 }
 
@@ -173,11 +226,14 @@ int64_t sql_changed(const struct sql *c)
 static int query(struct sql *c, struct sql_rows **out, struct raum_error *error, const char *sql,
                  const char *types, va_list *args)
 {
-    struct sql_rows *rows = calloc(1, sizeof *rows);
+    struct sql_rows *rows = c->spare ? c->spare : calloc(1, sizeof *rows);
     *out = NULL;
     if (!rows)
         return err_set(error, RAUM_ENOMEM, NULL);
-    arena_init(&rows->arena, SQL_ROWS_MAX);
+    if (!c->spare)
+        arena_init(&rows->arena, SQL_ROWS_MAX);
+    c->spare = NULL;
+    rows->home = c;
     int result = run(c, rows, error, sql, types, args);
     if (result < 0) {
         sql_rows_free(rows);
@@ -253,6 +309,14 @@ void sql_rows_free(struct sql_rows *rows)
 {
     if (!rows)
         return;
+    struct sql *home = rows->home;
+    if (home && !home->spare) {
+        struct arena arena = rows->arena;
+        arena_reset(&arena);
+        *rows = (struct sql_rows){.arena = arena};
+        home->spare = rows;
+        return;
+    }
     arena_release(&rows->arena);
     free(rows);
 }
@@ -313,6 +377,7 @@ int sql_begin(struct sql *c, struct raum_error *error)
         }
         if (result < 0)
             return result;
+        drop_scope(c);
         c->failed = 0;
     }
     c->depth++;
@@ -338,7 +403,54 @@ int sql_end(struct sql *c, int result, struct raum_error *error)
     } else
         c->driver->rollback(c);
     c->depth = 0;
+    drop_scope(c);
     return result;
+}
+
+const char *const sql_part_texts[] = {"SAVEPOINT part", "RELEASE part",
+                                      "ROLLBACK TO part; RELEASE part"};
+
+int sql_part_begin(struct sql *c, struct raum_error *error)
+{
+    assert(c->depth == 1 && "a part of a transaction, and of no other part");
+    int result = c->driver->part(c, SQL_PART_BEGIN, error);
+    c->depth += result == 0;
+    return result;
+}
+
+int sql_part_end(struct sql *c, int result, struct raum_error *error)
+{
+    assert(c->depth == 2);
+    c->depth--;
+    bool undo = result < 0 || c->failed < 0;
+    if (result >= 0 && undo)
+        result = err_at(error, "sql", c->failed, "a part of it failed: nothing was written");
+    int ended =
+        c->driver->part(c, undo ? SQL_PART_UNDO : SQL_PART_KEEP, undo ? NULL : error);
+    c->failed = ended < 0 ? ended : 0; /* what happened within is over with it */
+    return ended < 0 && result >= 0 ? ended : result;
+}
+
+int sql_scope(struct sql *c, const char *name, const char *value, struct raum_error *error)
+{
+    if (!sql_is_postgres(c))
+        return 0;
+    if (!utf8_valid(value, strlen(value)))
+        return err_at(error, "sql", RAUM_EBAD_CHANGE, "a text is not valid UTF-8");
+    char *copy = strdup(value);
+    if (!copy)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    int at = 0;
+    while (at < c->scope_count && strcmp(c->scope[at].name, name) != 0)
+        at++;
+    assert(at < SQL_SCOPES);
+    if (at < c->scope_count)
+        free(c->scope[at].value);
+    else
+        c->scope_count++;
+    c->scope[at].name = name;
+    c->scope[at].value = copy;
+    return 0;
 }
 
 int sql_lock(struct sql *c, const char *name, struct raum_error *error)
@@ -391,7 +503,7 @@ static int refuse_strangers(struct sql *c, struct raum_error *error)
 static int bring_up(struct sql *c, struct raum_error *error)
 {
     int64_t version = 0, newest = 0;
-    while (migrations[newest])
+    while (migrations[newest].both)
         newest++;
     int result = c->driver->script(c,
                                    "CREATE TABLE IF NOT EXISTS server_version ("
@@ -408,8 +520,11 @@ static int bring_up(struct sql *c, struct raum_error *error)
         return err_at(error, "sql", RAUM_ENEWER_DATABASE,
                       "the database has version %lld, this program knows %lld: use a newer one",
                       (long long)version, (long long)newest);
-    for (int64_t at = version; result == 0 && at < newest; at++)
-        result = c->driver->script(c, migrations[at], error);
+    for (int64_t at = version; result == 0 && at < newest; at++) {
+        result = c->driver->script(c, migrations[at].both, error);
+        if (result == 0 && migrations[at].postgres && sql_is_postgres(c))
+            result = c->driver->script(c, migrations[at].postgres, error);
+    }
     if (result == 0 && version < newest)
         result =
             sql_run(c, error, "UPDATE server_version SET version = ?1 WHERE id = 1", "i", newest);
@@ -429,5 +544,7 @@ int sql_migrate(struct sql *c, struct raum_error *error)
         result = sql_lock(c, "migrations", error);
     if (result == 0)
         result = bring_up(c, error);
+    if (result == 0 && c->driver->judge)
+        result = c->driver->judge(c, error);
     return sql_end(c, result, error);
 }

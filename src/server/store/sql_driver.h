@@ -10,11 +10,12 @@
 #define SQL_ROWS_MAX ((size_t)64 << 20) /* bytes of one result; more is LIMIT */
 #define SQL_WAIT_MS 5000                /* for another writer; then BUSY */
 
-/* One parameter: s and t are text, b bytes, i a number; data NULL is null whatever the letter. */
+/* One parameter: s and t are text, b bytes, i a number; data NULL is null whatever the letter. Of
+ * I, T and B data is the first element and len how many there are. */
 struct sql_value {
     char type;
     int64_t number;
-    const char *data;
+    const void *data;
     size_t len;
 };
 
@@ -29,6 +30,8 @@ struct sql_stmt {
 #define SQL_CACHE_SETS 64
 #define SQL_CACHE_WAYS 4
 
+#define SQL_SCOPES 3
+
 struct sql_driver;
 struct sql {
     const struct sql_driver *driver;
@@ -38,7 +41,13 @@ struct sql {
     int depth;  /* 0, or nesting of sql_begin */
     int failed; /* what a nested transaction ended with */
     bool closing;
+    struct {
+        const char *name;
+        char *value;
+    } scope[SQL_SCOPES]; /* to be sent with the next statement */
+    int scope_count;
     int64_t changed;
+    struct sql_rows *spare; /* of an earlier statement, empty: most statements give few rows */
     struct sql_stmt cache[SQL_CACHE_SETS][SQL_CACHE_WAYS];
     unsigned char next[SQL_CACHE_SETS]; /* the way that goes when all are taken */
 };
@@ -60,7 +69,11 @@ struct sql_rows {
     struct sql_row *first, *last;
     const struct sql_row *now; /* NULL: before the first, or behind the last */
     bool begun;
+    struct sql *home; /* where it goes when it is freed */
 };
+
+enum sql_part { SQL_PART_BEGIN, SQL_PART_KEEP, SQL_PART_UNDO };
+extern const char *const sql_part_texts[]; /* what both databases understand */
 
 struct sql_driver {
     void (*close)(struct sql *c); /* no transaction is open, no statement prepared */
@@ -72,12 +85,19 @@ struct sql_driver {
     /* rows NULL: they are of no interest. Sets c->changed. */
     int (*run)(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
                struct sql_rows *rows, struct raum_error *error);
+    /* As run, without waiting; NULL: as run. */
+    int (*later)(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
+                 struct raum_error *error);
     /* Several statements without parameters, in the words of migrations. */
     int (*script)(struct sql *c, const char *text, struct raum_error *error);
     int (*begin)(struct sql *c, struct raum_error *error);
     int (*commit)(struct sql *c, struct raum_error *error);
     void (*rollback)(struct sql *c);
+    /* A part of the transaction: begun, kept, or undone with what was said in it. */
+    int (*part)(struct sql *c, enum sql_part what, struct raum_error *error);
     int (*lock)(struct sql *c, const char *name, struct raum_error *error);
+    /* After migrations: may this role be trusted with them? NULL: always. */
+    int (*judge)(struct sql *c, struct raum_error *error);
     int (*notify)(struct sql *c, const char *channel, const char *payload,
                   struct raum_error *error);
 };

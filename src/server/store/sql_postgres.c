@@ -1,6 +1,7 @@
 /* PostgreSQL by libpq. The role needs nothing but a schema to make its tables in. Parameters and
  * results are binary; a write within a transaction stands behind a savepoint, sent with it in one
- * go, so that a refused row costs the row only, as on SQLite. A lost connection is mended when the
+ * go, so that a refused row costs the row only, as on SQLite. BEGIN and what is run later are sent
+ * without waiting and answered with the next statement. A lost connection is mended when the
  * next statement begins outside a transaction. */
 #include "base/buf.h"
 #include "server/store/sql_driver.h"
@@ -21,15 +22,23 @@ enum oid {
     OID_INT2 = 21,
     OID_INT4 = 23,
     OID_TEXT = 25,
+    OID_BYTEA_ARRAY = 1001,
+    OID_TEXT_ARRAY = 1009,
+    OID_INT8_ARRAY = 1016,
     OID_VARCHAR = 1043,
     OID_NUMERIC = 1700,
 };
+
+#define ARRAYS_MAX ((size_t)256 << 20) /* bytes of one statement's arrays */
 
 struct pg {
     struct sql sql;
     PGconn *conn;
     unsigned generation; /* of the connection: statements of an older one are gone with it */
     unsigned names;
+    bool piping; /* in libpq's pipeline mode: within transactions, between two answers */
+    int owed;    /* results that stand out there */
+    struct buf arrays; /* parameters of the statement that runs */
 };
 
 struct pg_stmt {
@@ -94,10 +103,92 @@ static bool fine(const PGresult *r)
     return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
 }
 
+/* ---- the pipeline: what was sent and not yet waited for */
+
+static bool enter(struct pg *p)
+{
+    if (!p->piping)
+        p->piping = PQenterPipelineMode(p->conn);
+    return p->piping;
+}
+
+static bool leave(struct pg *p)
+{
+    p->piping = false;
+    p->owed = 0;
+    return PQexitPipelineMode(p->conn);
+}
+
+/* The n-th result of a pipeline; the NULL behind it is taken too. */
+static PGresult *next_result(struct pg *p)
+{
+    PGresult *r = PQgetResult(p->conn);
+    if (r && PQresultStatus(r) != PGRES_PIPELINE_SYNC)
+        PQclear(PQgetResult(p->conn));
+    return r;
+}
+
+static bool send(struct pg *p, const char *text)
+{
+    return PQsendQueryParams(p->conn, text, 0, NULL, NULL, NULL, NULL, 0);
+}
+
+/* `count` results that only have to be good; the first that is not, or NULL. */
+static PGresult *expect_fine(struct pg *p, int count)
+{
+    PGresult *bad = NULL;
+    for (int i = 0; i < count; i++) {
+        PGresult *r = next_result(p);
+        if (!bad && !fine(r))
+            bad = r;
+        else
+            PQclear(r);
+    }
+    return bad;
+}
+
+/* Waits for all that was sent; the connection is an ordinary one again. */
+static int settle(struct pg *p, struct raum_error *error)
+{
+    if (!p->piping)
+        return 0;
+    PQpipelineSync(p->conn); /* else there is no result, and that is seen */
+    PGresult *bad = expect_fine(p, p->owed), *sync = next_result(p);
+    bool synced = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
+    int result = bad || !synced ? fail(p, bad, error) : 0;
+    PQclear(bad);
+    PQclear(sync);
+    return leave(p) || result ? result : fail(p, NULL, error);
+}
+
+/* Sent along with what is owed, and waited for. *out: its result, or NULL. */
+static int ask(struct pg *p, const char *text, int count, const char *const *values, PGresult **out,
+               struct raum_error *error)
+{
+    *out = NULL;
+    if (!enter(p) || !PQsendQueryParams(p->conn, text, count, NULL, values, NULL, NULL, 0) ||
+        !PQpipelineSync(p->conn))
+        return fail(p, NULL, error);
+    PGresult *before = expect_fine(p, p->owed), *sync;
+    *out = next_result(p);
+    sync = next_result(p);
+    bool synced = PQresultStatus(sync) == PGRES_PIPELINE_SYNC;
+    int result = before          ? fail(p, before, error)
+                 : !fine(*out)   ? fail(p, *out, error)
+                 : !synced       ? fail(p, NULL, error)
+                                 : 0;
+    PQclear(before);
+    PQclear(sync);
+    return leave(p) || result ? result : fail(p, NULL, error);
+}
+
 static int execute(struct pg *p, const char *text, struct raum_error *error)
 {
+    int result = settle(p, error);
+    if (result < 0)
+        return result;
     PGresult *r = PQexec(p->conn, text);
-    int result = fine(r) ? 0 : fail(p, r, error);
+    result = fine(r) ? 0 : fail(p, r, error);
     PQclear(r);
     return result;
 }
@@ -144,6 +235,8 @@ static int pg_ready(struct sql *c, struct raum_error *error)
     if (alive(p))
         return 0;
     p->generation++;
+    p->piping = false;
+    p->owed = 0;
     sql_forget_all(c);
     PQreset(p->conn);
     return greet(p, error);
@@ -153,29 +246,50 @@ static void pg_close(struct sql *c)
 {
     struct pg *p = pg_of(c);
     PQfinish(p->conn);
+    buf_release(&p->arrays);
     free(p);
 }
 
 /* ---- statements */
+
+static Oid oid_of(char type)
+{
+    switch (type) {
+    case 'i':
+        return OID_INT8;
+    case 'b':
+        return OID_BYTEA;
+    case 'n':
+        return 0;
+    case 'I':
+        return OID_INT8_ARRAY;
+    case 'T':
+        return OID_TEXT_ARRAY;
+    case 'B':
+        return OID_BYTEA_ARRAY;
+    default:
+        return OID_TEXT;
+    }
+}
 
 static int pg_prepare(struct sql *c, struct sql_stmt *s, struct raum_error *error)
 {
     struct pg *p = pg_of(c);
     Oid types[SQL_PARAMS_MAX];
     struct buf text;
+    int result = settle(p, error);
+    if (result < 0)
+        return result;
     struct pg_stmt *stmt = calloc(1, sizeof *stmt);
     if (!stmt)
         return err_set(error, RAUM_ENOMEM, NULL);
     *stmt = (struct pg_stmt){.generation = p->generation, .writes = !sql_words_reads(s->text)};
     snprintf(stmt->name, sizeof stmt->name, "s%u", p->names++);
     for (size_t i = 0; s->types[i]; i++)
-        types[i] = s->types[i] == 'i'   ? OID_INT8
-                   : s->types[i] == 'b' ? OID_BYTEA
-                   : s->types[i] == 'n' ? 0
-                                        : OID_TEXT;
+        types[i] = oid_of(s->types[i]);
     buf_init(&text, 1 << 20);
     sql_words_parameters(&text, s->text);
-    int result = buf_error(&text, error);
+    result = buf_error(&text, error);
     if (result == 0) {
         PGresult *r = PQprepare(p->conn, stmt->name, buf_text(&text), (int)strlen(s->types), types);
         result = fine(r) ? 0 : fail(p, r, error);
@@ -196,7 +310,8 @@ static void pg_forget(struct sql *c, struct sql_stmt *s)
     char text[48];
     if (stmt && !c->closing && stmt->generation == p->generation) {
         snprintf(text, sizeof text, "DEALLOCATE %s", stmt->name);
-        PQclear(PQexec(p->conn, text)); /* if it fails it stays there until the connection ends */
+        int gone = execute(p, text, NULL);
+        (void)gone; /* else it stays there until the connection ends */
     }
     free(stmt);
     s->handle = NULL;
@@ -210,12 +325,78 @@ struct params {
     unsigned char numbers[SQL_PARAMS_MAX][8];
 };
 
-static int pack(struct params *out, const struct sql_value *values, int count,
+static void put_number(struct buf *out, uint64_t n, int bytes)
+{
+    unsigned char big[8];
+    for (int k = 0; k < bytes; k++)
+        big[k] = (unsigned char)(n >> 8 * (bytes - 1 - k));
+    buf_add(out, big, (size_t)bytes);
+}
+
+static void put_element(struct buf *out, const void *data, size_t len)
+{
+    put_number(out, len, 4);
+    buf_add(out, data, len);
+}
+
+/* dimensions, are there nulls, type of the elements, their number, number of the first; each then
+ * with its length before it. */
+static void put_array(struct buf *out, const struct sql_value *v)
+{
+    Oid element = v->type == 'I' ? OID_INT8 : v->type == 'T' ? OID_TEXT : OID_BYTEA;
+    const int64_t *numbers = v->data;
+    const char *const *texts = v->data;
+    const struct sql_span *spans = v->data;
+    put_number(out, 1, 4);
+    put_number(out, 0, 4);
+    put_number(out, element, 4);
+    put_number(out, v->len, 4);
+    put_number(out, 1, 4);
+    for (size_t i = 0; i < v->len; i++) {
+        if (v->type == 'T')
+            put_element(out, texts[i], strlen(texts[i]));
+        else if (v->type == 'B')
+            put_element(out, spans[i].data, spans[i].len);
+        else {
+            put_number(out, 8, 4);
+            put_number(out, (uint64_t)numbers[i], 8);
+        }
+    }
+}
+
+static bool is_array(const struct sql_value *v)
+{
+    return v->type == 'I' || v->type == 'T' || v->type == 'B';
+}
+
+static int pack_arrays(struct pg *p, struct params *out, const struct sql_value *values, int count,
+                       struct raum_error *error)
+{
+    size_t from[SQL_PARAMS_MAX + 1];
+    buf_reset(&p->arrays);
+    for (int i = 0; i < count; i++) {
+        from[i] = p->arrays.len;
+        if (is_array(&values[i]))
+            put_array(&p->arrays, &values[i]);
+    }
+    from[count] = p->arrays.len;
+    int result = buf_error(&p->arrays, error);
+    for (int i = 0; i < count && result == 0; i++)
+        if (is_array(&values[i])) {
+            out->data[i] = buf_text(&p->arrays) + from[i];
+            out->lens[i] = (int)(from[i + 1] - from[i]);
+        }
+    return result;
+}
+
+static int pack(struct pg *p, struct params *out, const struct sql_value *values, int count,
                 struct raum_error *error)
 {
+    bool arrays = false;
     out->count = count;
     for (int i = 0; i < count; i++) {
         const struct sql_value *v = &values[i];
+        arrays |= is_array(v);
         out->data[i] = v->data;
         out->lens[i] = (int)v->len;
         out->binary[i] = 1;
@@ -228,7 +409,7 @@ static int pack(struct params *out, const struct sql_value *values, int count,
         out->data[i] = (const char *)out->numbers[i];
         out->lens[i] = 8;
     }
-    return 0;
+    return arrays ? pack_arrays(p, out, values, count, error) : 0;
 }
 
 /* ---- results */
@@ -344,41 +525,43 @@ static int run_plain(struct pg *p, const struct pg_stmt *stmt, const struct para
     return result;
 }
 
-/* The n-th result of a pipeline; the NULL behind it is taken too. */
-static PGresult *next_result(struct pg *p)
+/* Settings of the transaction; without one, of what stands between here and the sync. */
+static bool send_scope(struct pg *p)
 {
-    PGresult *r = PQgetResult(p->conn);
-    if (r && PQresultStatus(r) != PGRES_PIPELINE_SYNC)
-        PQclear(PQgetResult(p->conn));
-    return r;
+    bool sent = true;
+    for (int i = 0; i < p->sql.scope_count && sent; i++) {
+        const char *values[] = {p->sql.scope[i].name, p->sql.scope[i].value};
+        sent = PQsendQueryParams(p->conn, "SELECT set_config('raum.' || $1::text, $2::text, true)",
+                                 2, NULL, values, NULL, NULL, 0);
+    }
+    return sent;
 }
 
-static bool send_guarded(struct pg *p, const struct pg_stmt *stmt, const struct params *in)
+static bool send_all(struct pg *p, const struct pg_stmt *stmt, const struct params *in, bool guard)
 {
-    return PQenterPipelineMode(p->conn) &&
-           PQsendQueryParams(p->conn, "SAVEPOINT raum", 0, NULL, NULL, NULL, NULL, 0) &&
+    return enter(p) && send_scope(p) && (!guard || send(p, "SAVEPOINT raum")) &&
            PQsendQueryPrepared(p->conn, stmt->name, in->count, in->data, in->lens, in->binary, 1) &&
-           PQsendQueryParams(p->conn, "RELEASE raum", 0, NULL, NULL, NULL, NULL, 0) &&
-           PQpipelineSync(p->conn);
+           (!guard || send(p, "RELEASE raum")) && PQpipelineSync(p->conn);
 }
 
-/* A write within a transaction: refused, it is undone by itself and the transaction goes on. */
-static int run_guarded(struct pg *p, const struct pg_stmt *stmt, const struct params *in,
-                       struct sql_rows *rows, struct raum_error *error)
+/* With what goes before it, and around it, in one go. guard: a write within a transaction; refused,
+ * it is undone by itself and the transaction goes on. */
+static int run_along(struct pg *p, const struct pg_stmt *stmt, const struct params *in, bool guard,
+                     struct sql_rows *rows, struct raum_error *error)
 {
-    if (!send_guarded(p, stmt, in))
+    if (!send_all(p, stmt, in, guard))
         return fail(p, NULL, error);
-    PGresult *saved = next_result(p), *r = next_result(p), *released = next_result(p);
-    PGresult *sync = next_result(p);
-    int result = fine(saved) ? take_result(p, r, stmt, rows, error) : fail(p, saved, error);
-    bool refused = fine(saved) && !fine(r);
-    if (result == 0 && (!fine(released) || PQresultStatus(sync) != PGRES_PIPELINE_SYNC))
+    PGresult *before = expect_fine(p, p->owed + p->sql.scope_count + guard), *r = next_result(p);
+    PGresult *released = expect_fine(p, guard), *sync = next_result(p);
+    int result = before ? fail(p, before, error) : take_result(p, r, stmt, rows, error);
+    bool refused = guard && !before && !fine(r);
+    if (result == 0 && (released || PQresultStatus(sync) != PGRES_PIPELINE_SYNC))
         result = fail(p, released, error);
-    PQclear(saved);
+    PQclear(before);
     PQclear(r);
     PQclear(released);
     PQclear(sync);
-    if (!PQexitPipelineMode(p->conn) && result == 0)
+    if (!leave(p) && result == 0)
         result = fail(p, NULL, error);
     if (refused && PQtransactionStatus(p->conn) == PQTRANS_INERROR) {
         int undone = execute(p, "ROLLBACK TO raum; RELEASE raum", NULL);
@@ -394,11 +577,29 @@ static int pg_run(struct sql *c, struct sql_stmt *s, const struct sql_value *val
     const struct pg_stmt *stmt = s->handle;
     struct params in;
     c->changed = 0;
-    int result = pack(&in, values, count, error);
+    int result = pack(p, &in, values, count, error);
     if (result < 0)
         return result;
-    return stmt->writes && c->depth > 0 ? run_guarded(p, stmt, &in, rows, error)
-                                        : run_plain(p, stmt, &in, rows, error);
+    bool guard = stmt->writes && c->depth > 0;
+    return guard || p->piping || c->scope_count > 0
+               ? run_along(p, stmt, &in, guard, rows, error)
+                                       : run_plain(p, stmt, &in, rows, error);
+}
+
+static int pg_later(struct sql *c, struct sql_stmt *s, const struct sql_value *values, int count,
+                    struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    const struct pg_stmt *stmt = s->handle;
+    struct params in;
+    int result = pack(p, &in, values, count, error);
+    if (result < 0)
+        return result;
+    if (!enter(p) || !send_scope(p) ||
+        !PQsendQueryPrepared(p->conn, stmt->name, in.count, in.data, in.lens, in.binary, 1))
+        return fail(p, NULL, error);
+    p->owed += c->scope_count + 1;
+    return 0;
 }
 
 static int pg_script(struct sql *c, const char *text, struct raum_error *error)
@@ -417,15 +618,18 @@ static int pg_script(struct sql *c, const char *text, struct raum_error *error)
 
 static int pg_begin(struct sql *c, struct raum_error *error)
 {
-    return execute(pg_of(c), "BEGIN ISOLATION LEVEL READ COMMITTED", error);
+    struct pg *p = pg_of(c);
+    if (!enter(p) || !send(p, "BEGIN ISOLATION LEVEL READ COMMITTED"))
+        return fail(p, NULL, error);
+    p->owed++;
+    return 0;
 }
 
 /* A COMMIT of a transaction in which something failed succeeds, as a ROLLBACK. */
 static int pg_commit(struct sql *c, struct raum_error *error)
 {
-    struct pg *p = pg_of(c);
-    PGresult *r = PQexec(p->conn, "COMMIT");
-    int result = fine(r) ? 0 : fail(p, r, error);
+    PGresult *r;
+    int result = ask(pg_of(c), "COMMIT", 0, NULL, &r, error);
     if (result == 0 && strcmp(PQcmdStatus(r), "COMMIT") != 0)
         result = err_at(error, "sql", RAUM_EINTERRUPTED,
                         "a part of the transaction failed: nothing was written");
@@ -436,20 +640,25 @@ static int pg_commit(struct sql *c, struct raum_error *error)
 static void pg_rollback(struct sql *c)
 {
     struct pg *p = pg_of(c);
+    int settled = settle(p, NULL);
+    (void)settled; /* what failed goes with the rest */
     if (PQtransactionStatus(p->conn) != PQTRANS_IDLE)
         PQclear(PQexec(p->conn, "ROLLBACK"));
 }
 
 /* Servers that share a database have schemas of their own, and then locks of their own. */
+static int pg_part(struct sql *c, enum sql_part what, struct raum_error *error)
+{
+    return pg_script(c, sql_part_texts[what], error);
+}
+
 static int pg_lock(struct sql *c, const char *name, struct raum_error *error)
 {
-    struct pg *p = pg_of(c);
-    const char *values[] = {name};
-    PGresult *r = PQexecParams(p->conn,
-                               "SELECT pg_advisory_xact_lock(hashtextextended("
-                               "coalesce(current_schema(), '') || ' ' || $1::text, 0))",
-                               1, NULL, values, NULL, NULL, 0);
-    int result = fine(r) ? 0 : fail(p, r, error);
+    PGresult *r;
+    int result = ask(pg_of(c),
+                     "SELECT pg_advisory_xact_lock(hashtextextended("
+                     "coalesce(current_schema(), '') || ' ' || $1::text, 0))",
+                     1, &name, &r, error);
     PQclear(r);
     return result;
 }
@@ -459,9 +668,39 @@ static int pg_notify(struct sql *c, const char *channel, const char *payload,
 {
     struct pg *p = pg_of(c);
     const char *values[] = {channel, payload};
-    PGresult *r = PQexecParams(p->conn, "SELECT pg_notify(" SQL_CHANNEL ", $2::text)", 2, NULL,
-                               values, NULL, NULL, 0);
-    int result = fine(r) ? 0 : fail(p, r, error);
+    if (!enter(p) || !PQsendQueryParams(p->conn, "SELECT pg_notify(" SQL_CHANNEL ", $2::text)", 2,
+                                        NULL, values, NULL, NULL, 0))
+        return fail(p, NULL, error);
+    p->owed++;
+    return 0;
+}
+
+/* Row-level security does not bind superusers and BYPASSRLS; and whoever restored the tables
+ * without their policies should know. */
+static int pg_judge(struct sql *c, struct raum_error *error)
+{
+    struct pg *p = pg_of(c);
+    int result = settle(p, error);
+    if (result < 0)
+        return result;
+    PGresult *r = PQexec(p->conn, "SELECT current_user, rolsuper OR rolbypassrls, "
+                                  "(SELECT count(*) FROM pg_class WHERE relnamespace = (SELECT oid "
+                                  "FROM pg_namespace WHERE nspname = current_schema()) "
+                                  "AND relname IN ('partitions', 'records', 'history', 'receipts') "
+                                  "AND relrowsecurity AND relforcerowsecurity) = 4 "
+                                  "FROM pg_roles WHERE rolname = current_user");
+    result = fine(r) ? 0 : fail(p, r, error);
+    if (result == 0 && PQntuples(r) != 1)
+        result = err_at(error, "sql", RAUM_EINTERNAL, "PostgreSQL does not know its own role");
+    if (result == 0 && PQgetvalue(r, 0, 1)[0] == 't')
+        result = err_at(error, "sql", RAUM_ENOT_ALLOWED,
+                        "the role %s is above row-level security (SUPERUSER or BYPASSRLS), which "
+                        "keeps spaces apart: use an ordinary role that owns the database",
+                        PQgetvalue(r, 0, 0));
+    if (result == 0 && PQgetvalue(r, 0, 2)[0] != 't')
+        result = err_at(error, "sql", RAUM_ENOT_ALLOWED,
+                        "row-level security is not forced on the tables of records: restore the "
+                        "database whole, with its policies");
     PQclear(r);
     return result;
 }
@@ -472,11 +711,14 @@ static const struct sql_driver driver = {
     .prepare = pg_prepare,
     .forget = pg_forget,
     .run = pg_run,
+    .later = pg_later,
     .script = pg_script,
     .begin = pg_begin,
     .commit = pg_commit,
     .rollback = pg_rollback,
+    .part = pg_part,
     .lock = pg_lock,
+    .judge = pg_judge,
     .notify = pg_notify,
 };
 
@@ -494,6 +736,7 @@ int sql_postgres_open(struct sql **out, const char *url, struct raum_error *erro
     if (!p)
         return err_set(error, RAUM_ENOMEM, NULL);
     p->sql.driver = &driver;
+    buf_init(&p->arrays, ARRAYS_MAX);
     p->conn = PQconnectdbParams(names, values, 1);
     int result = p->conn ? greet(p, error) : err_set(error, RAUM_ENOMEM, NULL);
     if (result < 0) {

@@ -38,6 +38,9 @@ void sql_words_parameters(struct buf *out, const char *sql)
     }
 }
 
+/* How SQLite is told that a table is its primary key's index; the other's tables have rows. */
+static const char without_rowid[] = "WITHOUT ROWID";
+
 void sql_words_script(struct buf *out, const char *sql)
 {
     while (*sql) {
@@ -46,6 +49,11 @@ void sql_words_script(struct buf *out, const char *sql)
         while (in_word(*behind) && plain)
             behind++;
         size_t len = behind == sql ? 1 : (size_t)(behind - sql);
+        if (plain && strncmp(sql, without_rowid, sizeof without_rowid - 1) == 0 &&
+            !in_word(sql[sizeof without_rowid - 1])) {
+            sql += sizeof without_rowid - 1;
+            continue;
+        }
         if (plain && len == 4 && strncmp(sql, "BLOB", 4) == 0)
             buf_str(out, "BYTEA");
         else if (plain && len == 4 && strncmp(sql, "TEXT", 4) == 0)

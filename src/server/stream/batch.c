@@ -123,8 +123,8 @@ int hub_batch_read(struct hub *h, const struct hub_part *part, int64_t from, int
     arena_reset(&h->page);
     relay_trim(h->relay);
     *out = (struct hub_batch){0};
-    int result = relay_range(h->relay, &where, to, HUB_PAGE_ROWS, HUB_PAGE_BYTES, &h->page, &range,
-                             error);
+    int result = relay_range(h->relay, &where, to, HUB_PAGE_ROWS, HUB_PAGE_BYTES, NULL, &h->page,
+                             &range, error);
     if (result < 0)
         return result;
     out->end = range.end;

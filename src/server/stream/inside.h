@@ -12,7 +12,7 @@
 
 #define HUB_BUCKETS 4096
 #define HUB_PAGE_ROWS 500
-#define HUB_PAGE_BYTES ((size_t)64 << 10)
+#define HUB_PAGE_BYTES ((size_t)32 << 10)  /* about; stamps may make five times as many of it */
 #define HUB_UNREAD_MAX ((size_t)160 << 10) /* more waits: it goes on by catching up */
 #define HUB_UNREAD_LOW ((size_t)16 << 10)  /* less waits: it gets its next page */
 #define HUB_CATCHING_MAX 256 /* for how many at once pages may wait */

@@ -71,7 +71,7 @@ static bool is_somebody(struct watch *w, const struct watched *one)
             headers[q.header_count++] = (struct http_header){kept[i], one->values[i]};
     arena_reset(&w->arena);
     buf_init(&q.answer, 4096);
-    struct call c = {.server = w->server, .sql = w->sql, .http = &q, .arena = &w->arena, .rest = ""};
+    struct call c = {.server = w->server, .sql = w->sql, .http = &q, .rest = ""};
     q.arena = w->arena;
     c.arena = &q.arena;
     int rc = auth_session(&c);
