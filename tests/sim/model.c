@@ -230,6 +230,7 @@ struct applying {
     struct mrow *row; /* as it is; NULL: none */
     struct incoming f[MODEL_FIELDS];
     int count;
+    struct mreceipt fresh; /* the time that it got, if it is taken */
     struct mresult *result;
 };
 
@@ -332,7 +333,8 @@ static bool check_fields(struct applying *x)
                    *author = x->row ? model_field_text(x->row, "authorId") : x->who->account;
         if (strcmp(name, "authorId") == 0 && unquoted(in->f.value) != author)
             return refuse(x, x->row ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
-        if (strcmp(name, "authorId") == 0 || strcmp(name, "spaceId") == 0 ||
+        bool making = !in->plain && strcmp(x->op, "insert") == 0;
+        if ((strcmp(name, "authorId") == 0 && !making) || strcmp(name, "spaceId") == 0 ||
             strcmp(name, "id") == 0 || strcmp(name, "updatedAt") == 0)
             continue;
         if (in->f.by != x->who->account)
@@ -390,15 +392,24 @@ static void give_times(struct applying *x, struct json_value change)
                 clock_ms(x->row->f[i].at) <= x->who->now_ms + CLOCK_AHEAD_MS_MAX)
                 clock.last = x->row->f[i].at;
         at = m->last = clock_tick(&clock, x->who->now_ms);
-        if (m->receipt_count == m->receipt_cap) {
-            m->receipt_cap = m->receipt_cap ? m->receipt_cap * 2 : 64;
-            m->receipts = realloc(m->receipts, (size_t)m->receipt_cap * sizeof *m->receipts);
-        }
-        m->receipts[m->receipt_count++] = (struct mreceipt){key, at};
+        x->fresh = (struct mreceipt){key, at};
     }
     for (int i = 0; i < x->count; i++)
         if (x->f[i].plain)
             x->f[i].f.at = at;
+}
+
+/* What was refused leaves no receipt: it may come again. */
+static void keep_receipt(struct applying *x)
+{
+    struct model *m = x->m;
+    if (!x->fresh.key)
+        return;
+    if (m->receipt_count == m->receipt_cap) {
+        m->receipt_cap = m->receipt_cap ? m->receipt_cap * 2 : 64;
+        m->receipts = realloc(m->receipts, (size_t)m->receipt_cap * sizeof *m->receipts);
+    }
+    m->receipts[m->receipt_count++] = x->fresh;
 }
 
 /* Whose picture, whose slot. */
@@ -554,7 +565,10 @@ static void apply(struct applying *x, struct json_value change)
     const char *author = x->row ? model_field_text(x->row, "authorId") : x->who->account;
     if (x->row)
         row = *x->row;
-    if (!may_at_all(x, author, subject) || !merge(x, &row, author, subject, &taken) || !taken)
+    if (!may_at_all(x, author, subject) || !merge(x, &row, author, subject, &taken))
+        return;
+    keep_receipt(x);
+    if (!taken)
         return;
     x->m->parts[part_of(x->m, x->space)].taken++;
     if (x->row) {
