@@ -205,7 +205,8 @@ static void check_written(const struct relay_written *written, uint32_t count, i
     for (int i = 0; i < m->part_count; i++) {
         if (m->parts[i].taken)
             sim_die("nothing was written to %s", m->parts[i].space);
-        if (changes && count == 0 && seq_at_server(m->parts[i].space) != m->parts[i].seq)
+        if (changes && count == 0 && !sim_postgres &&
+            seq_at_server(m->parts[i].space) != m->parts[i].seq)
             sim_die("something was written to %s", m->parts[i].space);
     }
 }
