@@ -404,24 +404,46 @@ int outgoing_offer_all(struct raum *r, struct raum_error *error)
 
 /* ---- a clock that was ahead ---- */
 
+/* Of any hand that this device sends for: an agent's, a guest's before it signed in. */
+static bool is_late(const struct raum *r, const struct stamp *s, uint64_t limit)
+{
+    return s->at > limit && is_own(r, s);
+}
+
+/* A stamp is shared by many fields, also by such that were taken already, for a clock may be a
+ * little ahead: what gets another time is to be sent again, or here and there would differ. */
 static int restamp_row(struct raum *r, const struct outgoing_row *of, uint64_t limit,
                        struct arena *a, struct raum_error *error)
 {
     struct row row;
+    uint64_t tags = 0;
     int result = row_load_number(r, of->table, of->n, a, &row, error);
     if (result)
         return result == RAUM_END ? 0 : result;
+    bool whole = is_late(r, &row.stamps.row, limit), extra = whole && row.extra.kind != VALUE_NULL;
+    for (int i = 0; i < row_count(row.table); i++) {
+        const struct schema_field *f = row_field(row.table, i);
+        struct stamp s = stamps_get(&row.stamps, f->tag, NULL, 0);
+        if (is_late(r, &s, limit))
+            tags |= UINT64_C(1) << f->tag;
+    }
+    struct stamp maker = stamps_get(&row.stamps, TAG_AUTHOR, NULL, 0);
+    if (is_late(r, &maker, limit)) /* goes with the making */
+        tags |= UINT64_C(1) << TAG_CREATED_AT;
     uint64_t at = clock_tick(&r->clock, clock_ms(limit));
-    bool changed = row.stamps.row.at > limit;
-    if (changed)
+    if (whole)
         row.stamps.row.at = at;
-    for (uint32_t i = 0; i < row.stamps.count; i++)
-        if (row.stamps.entries[i].stamp.at > limit &&
-            row.stamps.entries[i].stamp.actor == r->self_actor) {
-            row.stamps.entries[i].stamp.at = at;
-            changed = true;
-        }
-    return changed ? row_update(r, &row, 0, a, error) : 0;
+    for (uint32_t i = 0; i < row.stamps.count; i++) {
+        struct stamp_entry *e = &row.stamps.entries[i];
+        if (!is_late(r, &e->stamp, limit))
+            continue;
+        extra |= e->tag == 0;
+        e->stamp.at = at;
+    }
+    if (!tags && !extra)
+        return 0;
+    result = row_update(r, &row, 0, a, error);
+    return result ? result : dirty_mark(r, &row, tags, extra, error);
 }
 
 int outgoing_restamp(struct raum *r, uint64_t server_time, struct raum_error *error)

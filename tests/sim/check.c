@@ -348,6 +348,9 @@ static int compare_row(void *arg, struct row *row, struct raum_error *e)
     const char *author = intern_account(l->r, row->author);
     if (strcmp(author, model_field_text(m, "authorId")) != 0)
         sim_die("device %d has %s as author of %s/%s", l->device, author, table, row->id);
+    if (!parked)
+        compare_stamp(l, m, model_field(m, "authorId"),
+                      stamps_get(&row->stamps, TAG_AUTHOR, NULL, 0));
     int count = 1 + compare_known(l, row, m, parked) + compare_unknown(l, row, m, parked & 1);
     if (count != m->count && !parked)
         sim_die("device %d has %d of %d fields of %s/%s", l->device, count, m->count, table,

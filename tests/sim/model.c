@@ -149,16 +149,25 @@ bool model_is_private(const struct mrow *row)
     return f && strcmp(f->value, "\"private\"") == 0;
 }
 
-static int64_t *seq_of(struct model *m, const char *space)
+static int part_of(struct model *m, const char *space)
 {
     for (int i = 0; i < m->part_count; i++)
         if (m->parts[i].space == space)
-            return &m->parts[i].seq;
+            return i;
     if (m->part_count == MODEL_PARTS)
         abort();
     m->parts[m->part_count].space = space;
-    m->parts[m->part_count].seq = 0;
-    return &m->parts[m->part_count++].seq;
+    m->parts[m->part_count].seq = m->parts[m->part_count].taken = 0;
+    return m->part_count++;
+}
+
+bool model_seen(struct model *m, const char *space, int64_t seq)
+{
+    int p = part_of(m, space);
+    int64_t taken = m->parts[p].taken, by = seq - m->parts[p].seq;
+    m->parts[p].seq = seq;
+    m->parts[p].taken = 0;
+    return taken ? by >= taken : by == 0;
 }
 
 int64_t model_seq(const struct model *m, const char *space)
@@ -221,6 +230,7 @@ struct applying {
     struct mrow *row; /* as it is; NULL: none */
     struct incoming f[MODEL_FIELDS];
     int count;
+    struct mreceipt fresh; /* the time that it got, if it is taken */
     struct mresult *result;
 };
 
@@ -323,7 +333,8 @@ static bool check_fields(struct applying *x)
                    *author = x->row ? model_field_text(x->row, "authorId") : x->who->account;
         if (strcmp(name, "authorId") == 0 && unquoted(in->f.value) != author)
             return refuse(x, x->row ? RAUM_EIMMUTABLE_FIELD : RAUM_ENOT_ALLOWED);
-        if (strcmp(name, "authorId") == 0 || strcmp(name, "spaceId") == 0 ||
+        bool making = !in->plain && strcmp(x->op, "insert") == 0;
+        if ((strcmp(name, "authorId") == 0 && !making) || strcmp(name, "spaceId") == 0 ||
             strcmp(name, "id") == 0 || strcmp(name, "updatedAt") == 0)
             continue;
         if (in->f.by != x->who->account)
@@ -381,15 +392,24 @@ static void give_times(struct applying *x, struct json_value change)
                 clock_ms(x->row->f[i].at) <= x->who->now_ms + CLOCK_AHEAD_MS_MAX)
                 clock.last = x->row->f[i].at;
         at = m->last = clock_tick(&clock, x->who->now_ms);
-        if (m->receipt_count == m->receipt_cap) {
-            m->receipt_cap = m->receipt_cap ? m->receipt_cap * 2 : 64;
-            m->receipts = realloc(m->receipts, (size_t)m->receipt_cap * sizeof *m->receipts);
-        }
-        m->receipts[m->receipt_count++] = (struct mreceipt){key, at};
+        x->fresh = (struct mreceipt){key, at};
     }
     for (int i = 0; i < x->count; i++)
         if (x->f[i].plain)
             x->f[i].f.at = at;
+}
+
+/* What was refused leaves no receipt: it may come again. */
+static void keep_receipt(struct applying *x)
+{
+    struct model *m = x->m;
+    if (!x->fresh.key)
+        return;
+    if (m->receipt_count == m->receipt_cap) {
+        m->receipt_cap = m->receipt_cap ? m->receipt_cap * 2 : 64;
+        m->receipts = realloc(m->receipts, (size_t)m->receipt_cap * sizeof *m->receipts);
+    }
+    m->receipts[m->receipt_count++] = x->fresh;
 }
 
 /* Whose picture, whose slot. */
@@ -545,9 +565,12 @@ static void apply(struct applying *x, struct json_value change)
     const char *author = x->row ? model_field_text(x->row, "authorId") : x->who->account;
     if (x->row)
         row = *x->row;
-    if (!may_at_all(x, author, subject) || !merge(x, &row, author, subject, &taken) || !taken)
+    if (!may_at_all(x, author, subject) || !merge(x, &row, author, subject, &taken))
         return;
-    ++*seq_of(x->m, x->space);
+    keep_receipt(x);
+    if (!taken)
+        return;
+    x->m->parts[part_of(x->m, x->space)].taken++;
     if (x->row) {
         *x->row = row;
         return;

@@ -30,7 +30,8 @@ struct model {
     int receipt_count, receipt_cap;
     struct {
         const char *space;
-        int64_t seq; /* how many changes it took */
+        int64_t seq;   /* as the server said it last */
+        int64_t taken; /* changes that it took since */
     } parts[MODEL_PARTS];
     int part_count;
     uint64_t last; /* the newest time that this run of the server gave out */
@@ -64,6 +65,9 @@ const struct mfield *model_field(const struct mrow *row, const char *name);
 const char *model_field_text(const struct mrow *row, const char *name);
 bool model_is_private(const struct mrow *row);
 int64_t model_seq(const struct model *m, const char *space);
+/* The server is there by now. False: not as it should be, at least one further for each change that
+ * it took (what is derived may move along), and no further for none. */
+bool model_seen(struct model *m, const char *space, int64_t seq);
 /* Which of two writes of one field stands: > 0 the first, 0 they are one. */
 int model_order(const char *table, const struct mfield *a, const struct mfield *b);
 bool model_is_fixed(const char *table, const char *name);

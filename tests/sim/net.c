@@ -184,11 +184,11 @@ static void after_death(const struct mcaller *who, const struct json_doc *doc)
         static struct mresult again[RESULTS];
         model_apply(&sim.model, who, doc, space, again);
         int64_t seq = seq_at_server(space);
-        if (seq == model_seq(&sim.model, space))
+        if (model_seen(&sim.model, space, seq))
             continue;
         model_copy(&sim.model, &before);
         if (seq != model_seq(&before, space))
-            sim_die("%s is at %lld after a crash, not at %lld", space, (long long)seq,
+            sim_die("%s is at %lld after a crash, it was at %lld", space, (long long)seq,
                     (long long)model_seq(&before, space));
     }
     sim.model.last = 0;
@@ -197,14 +197,18 @@ static void after_death(const struct mcaller *who, const struct json_doc *doc)
 
 static void check_written(const struct relay_written *written, uint32_t count, int changes)
 {
+    struct model *m = &sim.model;
     for (uint32_t i = 0; i < count; i++)
-        if (written[i].to != model_seq(&sim.model, model_str(written[i].partition)))
-            sim_die("%s is at %lld, %lld changes were taken", written[i].partition,
-                    (long long)written[i].to,
-                    (long long)model_seq(&sim.model, model_str(written[i].partition)));
-    for (int i = 0; i < sim.model.part_count && count == 0 && changes; i++)
-        if (seq_at_server(sim.model.parts[i].space) != sim.model.parts[i].seq)
-            sim_die("something was written to %s", sim.model.parts[i].space);
+        if (!model_seen(m, model_str(written[i].partition), written[i].to))
+            sim_die("%s is at %lld, which is not what was taken", written[i].partition,
+                    (long long)written[i].to);
+    for (int i = 0; i < m->part_count; i++) {
+        if (m->parts[i].taken)
+            sim_die("nothing was written to %s", m->parts[i].space);
+        if (changes && count == 0 && !sim_postgres &&
+            seq_at_server(m->parts[i].space) != m->parts[i].seq)
+            sim_die("something was written to %s", m->parts[i].space);
+    }
 }
 
 /* What the server answered: the model must have come to the same. */
