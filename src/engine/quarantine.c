@@ -48,7 +48,7 @@ static int damaged(struct raum_error *error)
 static void nonce_of(int64_t number, unsigned char nonce[RAUM_NONCE_BYTES])
 {
     memset(nonce, number < 0 ? 0xff : 0, RAUM_NONCE_BYTES);
-    for (int i = 0; i < 8 && number >= 0; i++)
+    for (int i = 0; number >= 0 && i < 8; i++)
         nonce[i] = (unsigned char)((uint64_t)number >> (8 * i));
 }
 
@@ -200,14 +200,6 @@ static int64_t read_memory(void *ctx, void *data, size_t n)
     return (int64_t)take;
 }
 
-static int rewind_memory(void *ctx, struct raum_error *error)
-{
-    struct memory *m = ctx;
-    (void)error;
-    m->at = 0;
-    return 0;
-}
-
 static int open_sealed(const struct raum *r, const unsigned char key[RAUM_KEY_BYTES],
                        int64_t number, const char *data, size_t len, struct buf *out,
                        struct raum_error *error)
@@ -263,7 +255,7 @@ static int read_head(struct raum *r, const char *id, struct quarantine *q,
     if (result < 0)
         return file_error(error, result, "read", path);
     struct memory m = {data, len, 0};
-    const struct chunks_source source = {&m, read_memory, rewind_memory};
+    const struct chunks_source source = {&m, read_memory, NULL};
     const struct backup_target target = {.env = r->env, .ring = r->ring};
     struct buf about;
     buf_init(&about, ABOUT_MAX);

@@ -106,7 +106,7 @@ static bool same_cursor(const char *a, const char *b)
 
 /* ---- what is to come ---- */
 
-/* From the start: everything of every space that the server knows. */
+/* From the start: everything of every space that the server knows (G-S7). */
 static int all_will_come(struct session *s, struct raum_error *error)
 {
     int result = replica_begin(s->r, error);

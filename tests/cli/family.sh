@@ -15,6 +15,7 @@ outbox=home/server/outbox
 phone="--data phone" laptop="--data laptop" b="--data b"
 "$RAUM_SOURCE/tests/cli/wire_tap" "${server##*:}" wire >tap.out &
 servers+=($!)
+disown # no word about its end
 for ((i = 0; i < 500; i++)); do [ -s tap.out ] && break; sleep 0.02; done
 tapped=http://127.0.0.1:$(cat tap.out)
 
@@ -83,7 +84,7 @@ cp -a b b.before # logged in, and nothing fetched yet
 # ---- everybody stays, and everything is there at once (G-S13)
 
 watch phone; phone_watch=$watcher
-watch laptop
+watch laptop; laptop_watch=$watcher
 watch b; b_watch=$watcher
 is 0 $b --space familie task add 'Brot von B'
 until_there 'Brot von B' 10 $phone --space familie task list; first=$took
@@ -210,8 +211,10 @@ is 0 $b --space familie task list; says 'Brot von B'; says 'Obst von B'
 rows_of_b >two
 if [ -s one ] && cmp -s one two; then ok; else ko 'what came back is not what was lost'; fi
 
-kill -INT $phone_watch; wait $phone_watch
-same 0 $? 'Ctrl-C'
+for pid_of in $phone_watch $laptop_watch; do
+    kill -INT $pid_of; wait $pid_of
+    same 0 $? 'Ctrl-C'
+done
 if grep -q Sanitizer ./*.err; then ko 'a sanitizer speaks'; fi
 close_house home
 finish

@@ -219,6 +219,23 @@ static void test_nothing_is_left_G_S3(void **state)
     all_gone();
 }
 
+/* Who goes on where another was killed says the same. */
+static void test_told_after_an_interruption(void **state)
+{
+    struct quarantine q;
+    (void)state;
+    told = 0;
+    mark();
+    OK(replica_begin(r, &error));
+    OK(quarantine_write(r, team->space, world.now_ms, &q, &error));
+    OK(db_exec(r->db, "UPDATE leaving SET state = 2", &error));
+    OK(replica_commit(r, &error));
+    OK(leave_finish(r, tell, NULL, &error));
+    assert_int_equal(told, 1);
+    all_gone();
+    raum_handle_free(team);
+}
+
 /* ---- back from the quarantine ---- */
 
 struct entries {
@@ -466,6 +483,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(test_nothing_is_left_G_S3),
+        TEST(test_told_after_an_interruption),
         TEST(test_exported_it_is_a_space_of_ones_own),
         TEST(test_damaged_quarantine),
         TEST(test_nothing_to_keep),
