@@ -124,12 +124,15 @@ static int measure(struct bench_run *b, const struct bench_server *child, struct
     double before = bench_server_computed(child);
     if (rc == 0)
         rc = load_run(child->port, a->clients, count, seconds, out, error);
-    *cost = rc == 0 && out && out->done ? (bench_server_computed(child) - before) * 1e6 / (double)out->done : 0;
+    *cost = rc == 0 && out && out->done
+                ? (bench_server_computed(child) - before) * 1e6 / (double)out->done
+                : 0;
     return rc;
 }
 
-static int compare(struct bench_run *b, const struct bench_server *child, struct asking *a, int accounts,
-                   struct load_result *own, struct load_result *raw, struct raum_error *error)
+static int compare(struct bench_run *b, const struct bench_server *child, struct asking *a,
+                   int accounts, struct load_result *own, struct load_result *raw,
+                   struct raum_error *error)
 {
     double cost, raw_cost, other;
     prepare(a, true, accounts, child->port);
@@ -171,7 +174,8 @@ static int run(struct bench_run *b, struct raum_error *error)
         rc = compare(b, &child, a, accounts, results, results + LOAD_GROUPS, error);
     if (rc == 0) {
         sleep(2); /* the last sign-ins give back what they took */
-        bench_line(b, "memory afterwards", bench_server_memory(&child, "VmRSS"), "MB", 0, 60, false);
+        bench_line(b, "memory afterwards", bench_server_memory(&child, "VmRSS"), "MB", 0, 60,
+                   false);
         bench_line(b, "memory at most", bench_server_memory(&child, "VmHWM"), "MB", 0, 0, false);
     }
     bench_server_stop(&child);

@@ -79,8 +79,9 @@ static int fetch_only(struct hydrating *h, double *seconds, struct raum_error *e
     while (more && rc == 0) {
         struct client_answer answer = {0};
         char body[2200];
-        int len = snprintf(body, sizeof body,
-                           "{\"clientId\":\"bench\",\"since\":\"%s\",\"changes\":[]}", cursor.since);
+        int len =
+            snprintf(body, sizeof body, "{\"clientId\":\"bench\",\"since\":\"%s\",\"changes\":[]}",
+                     cursor.since);
         rc = post(h, body, (size_t)len, &answer, error);
         if (rc == 0) {
             bench_device_heard(&cursor, answer.body.data, answer.body.len);

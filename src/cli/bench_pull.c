@@ -29,9 +29,8 @@ struct pulling {
 
 static int open_server(struct pulling *p, struct server **out, struct raum_error *error)
 {
-    const struct server_options options = {.data = p->folder,
-                                           .host = "127.0.0.1",
-                                           .env = raum_env_native()};
+    const struct server_options options = {
+        .data = p->folder, .host = "127.0.0.1", .env = raum_env_native()};
     return server_open(out, &options, error);
 }
 
@@ -64,8 +63,7 @@ static int add_others(struct pulling *p, struct sql *sql, int from, int to,
     if (rc)
         return rc;
     for (int i = from; i < to && rc == 0; i++)
-        rc = cli_stop ? RAUM_EINTERRUPTED
-                      : fill_space(sql, OTHERS_FIRST * OTHERS_EACH + i, error);
+        rc = cli_stop ? RAUM_EINTERRUPTED : fill_space(sql, OTHERS_FIRST * OTHERS_EACH + i, error);
     return sql_end(sql, rc, error);
 }
 
@@ -90,8 +88,8 @@ static int aim(struct pulling *p, struct sql *sql, struct raum_error *error)
     arena_release(&a);
     relay_free(relay);
     char body[2000];
-    int len = snprintf(body, sizeof body, "{\"clientId\":\"bench\",\"since\":\"%s\",\"changes\":[]}",
-                       since);
+    int len = snprintf(body, sizeof body,
+                       "{\"clientId\":\"bench\",\"since\":\"%s\",\"changes\":[]}", since);
     snprintf(p->device.since, sizeof p->device.since, "%.*s", len, body);
     return rc;
 }
@@ -156,11 +154,12 @@ static int raw_limit(struct pulling *p, double *ms, struct raum_error *error)
     size_t bytes = 0, len;
     int rc = db_open(&db, p->file, 0, error);
     if (rc == 0)
-        rc = db_prepare(db, &s, &db_grant_own,
-                        "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE part "
-                        "= (SELECT ref FROM partitions WHERE id = 'space00000000') AND seq > ?1 "
-                        "ORDER BY seq LIMIT ?1",
-                        error);
+        rc =
+            db_prepare(db, &s, &db_grant_own,
+                       "SELECT tbl, id, seq, shared, private, author, body FROM records WHERE part "
+                       "= (SELECT ref FROM partitions WHERE id = 'space00000000') AND seq > ?1 "
+                       "ORDER BY seq LIMIT ?1",
+                       error);
     for (int i = 0; i < 40 && rc == 0; i++) {
         double started = bench_now_ms();
         db_bind_int(&s, 1, (int64_t)p->records);

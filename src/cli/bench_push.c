@@ -306,8 +306,8 @@ static int on_sqlite(struct pushing *p, struct raum_error *error)
         return rc;
     bench_line(p->b, "changes, durable, 64 connections", rate, "/s", raw, raw / 2, true);
     bench_line(p->b, "the same against the target", rate, "/s", raw, 60000, true);
-    bench_line(p->b, "the middle answer to 50 changes", load_percentile(p->results, 0.5), "ms", 0, 0,
-               false);
+    bench_line(p->b, "the middle answer to 50 changes", load_percentile(p->results, 0.5), "ms", 0,
+               0, false);
     bench_line(p->b, "the slowest hundredth", load_percentile(p->results, 0.99), "ms", 0, 0, false);
     bench_line(p->b, "the server computed for a change", cost, "µs", 1e6 / raw, 0, false);
     bench_line(p->b, "the relay on one thread, without HTTP", alone, "/s", raw, 0, true);

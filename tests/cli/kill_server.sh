@@ -24,7 +24,8 @@ port=${url##*:}
 anna=$(token anna) bert=$(token bert)
 space=$(curl -sS -m 20 -H "authorization: Bearer $anna" -H 'content-type: application/json' \
     "$url/api/v1/spaces" \
-    -d '{"localId":"_space:01900000-0000-7000-8000-000000000001","name":"Fam","slug":"fam","type":"family"}' |
+    -d '{"localId":"_space:01900000-0000-7000-8000-000000000001","name":"Fam","slug":"fam",
+        "type":"family"}' |
     perl -MJSON::PP -e 'local $/; my $v = decode_json(<STDIN>); print $v->{id} // $v->{space}{id}')
 same 1 "$([ -n "$anna" ] && [ -n "$bert" ] && [ -n "$space" ] && echo 1)" 'accounts and a space'
 
@@ -47,7 +48,10 @@ while read -r instant; do
     house home
 done <instants
 touch stop
-for ((i = 0; i < 600; i++)); do [ "$(ls ./*.done 2>/dev/null | wc -l)" = 5 ] && break; sleep 0.1; done
+for ((i = 0; i < 600; i++)); do
+    [ "$(ls ./*.done 2>/dev/null | wc -l)" = 5 ] && break
+    sleep 0.1
+done
 touch end
 for client in "${clients[@]}"; do wait "$client"; same 0 $? 'the end of a device'; done
 same '' "$(cat errors ./*.bad 2>/dev/null | head -n 5)" 'what must not be'

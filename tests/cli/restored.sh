@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# A server that is put back to yesterday's backup is complete again once its devices have been there:
-# what they wrote since, new and changed and deleted, reaches it and everybody; nobody has to do
-# anything but sync (G-O4).
+# A server that is put back to yesterday's backup is complete again once its devices have been
+# there: what they wrote since, new and changed and deleted, reaches it and everybody; nobody has to
+# do anything but sync (G-O4).
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi # nothing here is about the disk
 . "$(dirname "$0")/checks"
 . "$RAUM_SOURCE/tests/cli/house"

@@ -61,7 +61,8 @@ static void later(struct http_request *q, int ms)
     pthread_mutex_unlock(&lock);
 }
 
-/* ---- the server: /later/MS waits once, /thrice three times, /now is resumed before it waits ---- */
+/* ---- the server: /later/MS waits once, /thrice three times, /now is resumed before it waits ----
+ */
 
 static void handle(void *arg, void *state, struct http_request *q)
 {
@@ -122,7 +123,8 @@ static int ask(const char *path)
 {
     char text[128];
     int fd = kit_connect(port);
-    snprintf(text, sizeof text, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc", path);
+    snprintf(text, sizeof text, "POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc",
+             path);
     kit_say(fd, text);
     return fd;
 }

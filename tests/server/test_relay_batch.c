@@ -210,8 +210,9 @@ static void test_picture_of_the_batch(void **state)
     const char *list = change("insert", "meImages", "pa", mine);
     list = join(list, change("insert", "meSlots", "anna:avatar",
                              join(field("slot", "\"avatar\"", 1), field("imageId", "\"pa\"", 1))));
-    list = join(list, change("insert", "meSlots", "anna:face-ref",
-                             join(field("slot", "\"face-ref\"", 1), field("imageId", "\"pb\"", 1))));
+    list =
+        join(list, change("insert", "meSlots", "anna:face-ref",
+                          join(field("slot", "\"face-ref\"", 1), field("imageId", "\"pb\"", 1))));
     push(list);
     expect(0, WIRE_APPLIED, 0);
     expect(1, WIRE_APPLIED, 0);
@@ -230,9 +231,9 @@ static void test_many(void **state)
             char id[16], title[32];
             snprintf(id, sizeof id, "t%d", i);
             snprintf(title, sizeof title, "\"title %d\"", i * 2 + round);
-            buf_printf(&list, "%s%s", list.len ? "," : "",
-                       change(round ? "update" : "insert", "tasks", id,
-                              field("title", title, round)));
+            buf_printf(
+                &list, "%s%s", list.len ? "," : "",
+                change(round ? "update" : "insert", "tasks", id, field("title", title, round)));
         }
     push(buf_text(&list));
     buf_release(&list);
@@ -276,9 +277,8 @@ static void test_own_is_not_sent_back(void **state)
     (void)state;
     const char *cursor = "", *before;
     assert_int_equal(heard(cursor, whole("a", "\"1\"", 0), &cursor), 0);
-    assert_int_equal(heard(cursor, change("update", "tasks", "a", field("title", "\"2\"", 1)),
-                           &cursor),
-                     0);
+    assert_int_equal(
+        heard(cursor, change("update", "tasks", "a", field("title", "\"2\"", 1)), &cursor), 0);
     /* It knows it all: nothing is behind its cursor. */
     pull("anna", cursor);
     assert_int_equal(page.answer.change_count, 0);
@@ -291,15 +291,16 @@ static void test_own_is_not_sent_back(void **state)
     assert_int_equal(heard(cursor, whole("c", "\"1\"", 4), &before), 1);
     assert_int_equal(heard("", whole("d", "\"1\"", 5), &cursor), 4);
     /* What the server filled in, the device does not have yet. */
-    assert_int_equal(heard(cursor, change("insert", "tasks", "e", field("title", "\"1\"", 6)),
+    assert_int_equal(
+        heard(cursor, change("insert", "tasks", "e", field("title", "\"1\"", 6)), &cursor), 1);
+    assert_int_equal(heard(cursor,
+                           "{\"table\":\"tasks\",\"id\":\"e\",\"op\":\"update\",\"spaceId\":"
+                           "\"fam\",\"data\":{\"title\":\"plain\"}}",
                            &cursor),
                      1);
-    assert_int_equal(heard(cursor, "{\"table\":\"tasks\",\"id\":\"e\",\"op\":\"update\",\"spaceId\":"
-                                   "\"fam\",\"data\":{\"title\":\"plain\"}}",
-                           &cursor),
-                     1);
-    assert_int_equal(heard(cursor, "{\"table\":\"tasks\",\"id\":\"e\",\"op\":\"delete\",\"spaceId\":"
-                                   "\"fam\"}",
+    assert_int_equal(heard(cursor,
+                           "{\"table\":\"tasks\",\"id\":\"e\",\"op\":\"delete\",\"spaceId\":"
+                           "\"fam\"}",
                            &cursor),
                      1);
     /* The others are sent everything. */
@@ -351,8 +352,8 @@ static void test_partition_full_G_O3(void **state)
     run_sql(text);
     push(join(change("update", "tasks", "a", field("title", "\"much longer than before\"", 2)),
               join(change("update", "tasks", "a", field("title", "\"less\"", 3)),
-                   change("delete", "tasks", "b", field("deletedAt",
-                                                        "\"2026-04-01T08:00:00.000Z\"", 3)))));
+                   change("delete", "tasks", "b",
+                          field("deletedAt", "\"2026-04-01T08:00:00.000Z\"", 3)))));
     expect(0, WIRE_REJECTED, RAUM_ELIMIT);
     expect(1, WIRE_APPLIED, 0);
     expect(2, WIRE_APPLIED, 0);

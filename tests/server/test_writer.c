@@ -1,5 +1,5 @@
-/* The one writer: what is told was committed before (G-O1), many pushes are one transaction, one that
- * fails takes none of the others along, and what is too much is refused at once. */
+/* The one writer: what is told was committed before (G-O1), many pushes are one transaction, one
+ * that fails takes none of the others along, and what is too much is refused at once. */
 #include "server/kit.h"
 
 #include "server/relay/writer.h"
@@ -55,9 +55,8 @@ static int64_t rows_of(struct sql *c, const char *id)
 {
     struct sql_rows *rows;
     struct raum_error e;
-    assert_int_equal(sql_one(c, &rows, &e, "SELECT count(*) AS n FROM records WHERE id = ?1", "s",
-                             id),
-                     0);
+    assert_int_equal(
+        sql_one(c, &rows, &e, "SELECT count(*) AS n FROM records WHERE id = ?1", "s", id), 0);
     int64_t n = sql_int(rows, "n");
     sql_rows_free(rows);
     return n;
@@ -234,8 +233,8 @@ static void test_threads_and_end(void **state)
     for (int i = 0; i < JOBS * THREADS; i++)
         prepare(&jobs[i], i, 0);
     for (int i = 0; i < THREADS; i++)
-        assert_int_equal(
-            pthread_create(&threads[i], NULL, submit_some, &jobs[(size_t)i * JOBS]), 0);
+        assert_int_equal(pthread_create(&threads[i], NULL, submit_some, &jobs[(size_t)i * JOBS]),
+                         0);
     for (int i = 0; i < THREADS; i++)
         pthread_join(threads[i], NULL);
     relay_writer_free(writer); /* what was submitted is done first */
@@ -259,8 +258,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_many_are_one_G_O1), TEST(test_one_fails_alone), TEST(test_bounded),
-        TEST(test_busy),              TEST(test_threads_and_end),
+        TEST(test_many_are_one_G_O1), TEST(test_one_fails_alone),
+        TEST(test_bounded),           TEST(test_busy),
+        TEST(test_threads_and_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
