@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LOG_PAGES 16000
 #define RELAY_GROUP 32 /* requests of one transaction */
 #define WEEK_MS ((int64_t)7 * 86400000)
 
@@ -199,6 +200,8 @@ int bench_relay_push(struct sql *sql, struct bench_device *devices, int device_c
                 rc = cli_stop ? RAUM_EINTERRUPTED : push_one(relay, d, &a, &doc, error);
         }
         rc = sql_end(sql, rc, error);
+        if (rc == 0 && sql_log_pages(sql) >= LOG_PAGES) /* as the automatic ones of the raw limit */
+            rc = sql_tidy_log(sql, error);
         *changes += RELAY_GROUP * BENCH_BATCH;
     }
     arena_release(&a);

@@ -32,7 +32,7 @@ enum db_open_flags {
     DB_READ_ONLY = 2, /* never writes, not even a WAL */
     DB_PLAIN = 4, /* no WAL (for files that are built and then renamed): journal off, not synced */
     DB_NO_WAIT = 8, /* BUSY at once instead of after five seconds */
-    DB_LARGE_PAGES = 16, /* a new file gets pages of 8 KiB: for rows of some hundred bytes */
+    DB_LARGE_PAGES = 16, /* a file that is made gets pages of 8 KiB: for rows of some 100 bytes */
 };
 
 /* A prepared statement with its grant. `stmt` NULL: not prepared. */

@@ -24,8 +24,8 @@ port=${url##*:}
 anna=$(token anna) bert=$(token bert)
 space=$(curl -sS -m 20 -H "authorization: Bearer $anna" -H 'content-type: application/json' \
     "$url/api/v1/spaces" \
-    -d '{"localId":"_space:01900000-0000-7000-8000-000000000001","name":"Fam",'\
-'"slug":"fam","type":"family"}' |
+    -d '{"localId":"_space:01900000-0000-7000-8000-000000000001","name":"Fam","slug":"fam",
+        "type":"family"}' |
     perl -MJSON::PP -e 'local $/; my $v = decode_json(<STDIN>); print $v->{id} // $v->{space}{id}')
 same 1 "$([ -n "$anna" ] && [ -n "$bert" ] && [ -n "$space" ] && echo 1)" 'accounts and a space'
 

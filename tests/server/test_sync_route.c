@@ -39,8 +39,9 @@ static void test_exchange(void **state)
     assert_non_null(strstr(buf_text(&r.body), "\"duplicate\""));
     desk_done(&r);
     DESK_CODE(&desk, 401, "UNAUTHORIZED", "POST", "/api/v1/sync", NULL, push);
-    DESK_CODE(&desk, 400, "BAD_CHANGE", "POST", "/api/v1/sync", anna, "{\"clientId\":\"p\","
-                                                                       "\"changes\":7}");
+    DESK_CODE(&desk, 400, "BAD_CHANGE", "POST", "/api/v1/sync", anna,
+              "{\"clientId\":\"p\","
+              "\"changes\":7}");
     DESK_CODE(&desk, 404, "NOT_FOUND", "POST", "/api/v1/sync?space=elsewhere", anna, push);
 }
 

@@ -542,6 +542,8 @@ static int begin(struct relay_change *c, struct raum_error *error)
     if (tbl == 0) /* nobody made a row of that name */
         return refuse(c, RAUM_ENOT_FOUND);
     c->altered = c->wire->space ? strcmp(c->wire->space, c->part->id) != 0 : c->part->type >= 0;
+    if (c->table && schema_is_slots(c->table)) /* pictures move with it (relay_slot_touch) */
+        c->altered = true;
     c->stored = relay_batch_add(c->batch, tbl, c->wire->id);
     return c->stored ? 0 : RAUM_ENOMEM;
 }

@@ -61,7 +61,8 @@ static int push_batch(struct pushing *p, uint32_t which, struct relay_batch *b, 
         result = relay_batch_load(b, error);
     for (uint32_t i = 0; i < count && result == 0; i++) {
         result = relay_change_apply(&changes[i], error);
-        b->part->altered |= changes[i].altered || p->who->app;
+        b->part->altered |= changes[i].altered || p->who->app ||
+                            changes[i].result->status == WIRE_REJECTED;
     }
     return result ? result : relay_batch_write(b, error);
 }

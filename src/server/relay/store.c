@@ -49,13 +49,14 @@ static int put_each(struct sql *c, int64_t part, struct relay_record *const *lis
         const struct relay_record *r = list[i];
         if (!r->changed)
             continue;
-        result = sql_run(
-            c, error,
-            "INSERT INTO records (part, tbl, id, seq, shared, private, author, body) VALUES (?1, "
-            "?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (part, tbl, id) DO UPDATE SET seq = ?4, "
-            "shared = ?5, private = ?6, author = ?7, body = ?8",
-            "iisiiiib", part, r->tbl, r->id, r->seq, r->shared, (int64_t)r->is_private, r->author,
-            r->body, r->len);
+        static const char insert[] =
+            "INSERT INTO records (seq, shared, private, author, body, part, tbl, id) VALUES (?1, "
+            "?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+        static const char update[] =
+            "UPDATE records SET seq = ?1, shared = ?2, private = ?3, author "
+            "= ?4, body = ?5 WHERE part = ?6 AND tbl = ?7 AND id = ?8";
+        result = sql_run(c, error, r->stored ? update : insert, "iiiibiis", r->seq, r->shared,
+                         (int64_t)r->is_private, r->author, r->body, r->len, part, r->tbl, r->id);
     }
     return result;
 }
@@ -68,8 +69,8 @@ static int history_each(struct sql *c, int64_t part, const struct relay_history 
         result = sql_run(c, error,
                          "INSERT INTO history (part, seq, tbl, id, created, body) VALUES (?1, ?2, "
                          "?3, ?4, ?5, ?6)",
-                         "iiisib", part, list[i].seq, list[i].tbl, list[i].id, now_ms,
-                         list[i].body, list[i].len);
+                         "iiisib", part, list[i].seq, list[i].tbl, list[i].id, now_ms, list[i].body,
+                         list[i].len);
     return result;
 }
 
@@ -163,8 +164,8 @@ static int put_list(struct sql *c, int64_t part, struct relay_record *const *lis
                            "k.private, author = k.author, body = k.body FROM unnest(?2, ?3, ?4, "
                            "?5, ?6, ?7, ?8) AS k (tbl, id, seq, shared, private, author, body) "
                            "WHERE r.part = ?1 AND r.tbl = k.tbl AND r.id = k.id",
-                           "iITIIIIB", part, k.tbl, n, k.id, n, k.seq, n, k.shared, n,
-                           k.is_private, n, k.author, n, k.body, n);
+                           "iITIIIIB", part, k.tbl, n, k.id, n, k.seq, n, k.shared, n, k.is_private,
+                           n, k.author, n, k.body, n);
     n = result == 0 ? gather(&k, list, count, false) : 0;
     if (n > 0)
         result =

@@ -4,12 +4,20 @@
 #include <signal.h>
 #include <stdlib.h>
 
+/* Pages of the log. Moving it into the file costs as much as writing it, so another thread does
+ * that, every LOG_STEP; what came meanwhile is moved by the writer itself once it is LOG_LONG,
+ * which is little then, and the log begins anew. */
+#define LOG_STEP 8000
+#define LOG_LONG 24000
+
 struct relay_writer {
-    struct sql *sql;
+    struct sql *sql, *tidier_sql;
     struct relay *relay;
-    pthread_t thread;
+    pthread_t thread, tidier;
+    int tidied_at;        /* pages when the tidier was last sent; the writer's own */
     pthread_mutex_t lock; /* of the following */
-    pthread_cond_t wanted;
+    pthread_cond_t wanted, tidy_wanted;
+    enum { TIDIER_IDLE, TIDIER_SENT, TIDIER_DONE } tidying;
     struct relay_job *first, **last;
     uint32_t count;
     size_t bytes;
@@ -81,6 +89,45 @@ static struct relay_job *take_group(struct relay_writer *w, uint32_t *count, siz
     return first;
 }
 
+/* A log that cannot be moved now is tried again after the next group: it is no failure of theirs.
+ */
+static void *run_tidier(void *arg)
+{
+    struct relay_writer *w = arg;
+    pthread_mutex_lock(&w->lock);
+    for (;;) {
+        while (w->tidying != TIDIER_SENT && !w->closed)
+            pthread_cond_wait(&w->tidy_wanted, &w->lock);
+        if (w->closed)
+            break;
+        pthread_mutex_unlock(&w->lock);
+        int result = sql_tidy_log(w->tidier_sql, NULL);
+        pthread_mutex_lock(&w->lock);
+        w->tidying = result == 0 ? TIDIER_DONE : TIDIER_IDLE;
+    }
+    pthread_mutex_unlock(&w->lock);
+    return NULL;
+}
+
+static void watch_log(struct relay_writer *w)
+{
+    int pages = sql_log_pages(w->sql);
+    if (pages < w->tidied_at) /* it has begun anew */
+        w->tidied_at = 0;
+    pthread_mutex_lock(&w->lock);
+    bool finish = w->tidying == TIDIER_DONE && pages >= LOG_LONG;
+    if (w->tidying == TIDIER_DONE)
+        w->tidying = TIDIER_IDLE;
+    if (w->tidying == TIDIER_IDLE && pages - w->tidied_at >= LOG_STEP) {
+        w->tidying = TIDIER_SENT;
+        w->tidied_at = pages;
+        pthread_cond_signal(&w->tidy_wanted);
+    }
+    pthread_mutex_unlock(&w->lock);
+    int result = finish ? sql_tidy_log(w->sql, NULL) : 0;
+    (void)result; /* as the tidier's */
+}
+
 static void *run(void *arg)
 {
     struct relay_writer *w = arg;
@@ -106,19 +153,35 @@ static void *run(void *arg)
             job->done(job);
             job = next;
         }
+        watch_log(w);
         pthread_mutex_lock(&w->lock);
     }
     pthread_mutex_unlock(&w->lock);
     return NULL;
 }
 
-/* It takes no signals: those belong to whoever called us. */
+static void stop(struct relay_writer *w, pthread_t thread)
+{
+    pthread_mutex_lock(&w->lock);
+    w->closed = true;
+    pthread_cond_signal(&w->wanted);
+    pthread_cond_signal(&w->tidy_wanted);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(thread, NULL);
+}
+
+/* They take no signals: those belong to whoever called us. */
 static int start(struct relay_writer *w, struct raum_error *error)
 {
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&w->thread, NULL, run, w);
+    int failed = pthread_create(&w->tidier, NULL, run_tidier, w);
+    if (!failed) {
+        failed = pthread_create(&w->thread, NULL, run, w);
+        if (failed)
+            stop(w, w->tidier);
+    }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return failed ? err_set(error, RAUM_ENOMEM, "no thread can be started") : 0;
 }
@@ -127,6 +190,8 @@ static void dispose(struct relay_writer *w)
 {
     relay_free(w->relay);
     sql_close(w->sql);
+    sql_close(w->tidier_sql);
+    pthread_cond_destroy(&w->tidy_wanted);
     pthread_cond_destroy(&w->wanted);
     pthread_mutex_destroy(&w->lock);
     free(w);
@@ -142,7 +207,10 @@ int relay_writer_new(struct relay_writer **out, const char *database, const stru
     w->last = &w->first;
     pthread_mutex_init(&w->lock, NULL);
     pthread_cond_init(&w->wanted, NULL);
+    pthread_cond_init(&w->tidy_wanted, NULL);
     int result = sql_open(&w->sql, database, env, error);
+    if (result == 0)
+        result = sql_open(&w->tidier_sql, database, env, error);
     if (result == 0)
         result = sql_writes_most(w->sql, error);
     if (result == 0)
@@ -161,8 +229,8 @@ int relay_writer_submit(struct relay_writer *w, struct relay_job *job, struct ra
     job->bytes = job->arena->used;
     job->next = NULL;
     pthread_mutex_lock(&w->lock);
-    bool full = w->count >= WRITER_JOBS_MAX ||
-                (w->count && w->bytes + job->bytes > WRITER_BYTES_MAX);
+    bool full =
+        w->count >= WRITER_JOBS_MAX || (w->count && w->bytes + job->bytes > WRITER_BYTES_MAX);
     if (!full) {
         *w->last = job;
         w->last = &job->next;
@@ -187,10 +255,7 @@ void relay_writer_free(struct relay_writer *w)
 {
     if (!w)
         return;
-    pthread_mutex_lock(&w->lock);
-    w->closed = true;
-    pthread_cond_signal(&w->wanted);
-    pthread_mutex_unlock(&w->lock);
-    pthread_join(w->thread, NULL);
+    stop(w, w->thread);
+    pthread_join(w->tidier, NULL);
     dispose(w);
 }

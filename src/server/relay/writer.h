@@ -8,16 +8,16 @@
 
 #include "server/relay/relay.h"
 
-#define WRITER_JOBS_MAX 512                /* waiting; more are refused */
+#define WRITER_JOBS_MAX 512                 /* waiting; more are refused */
 #define WRITER_BYTES_MAX ((size_t)96 << 20) /* of their arenas, together */
-#define WRITER_GROUP 5000                  /* changes of one transaction, about */
+#define WRITER_GROUP 5000                   /* changes of one transaction, about */
 
 struct relay_writer;
 
 /* One push. The caller's memory, the writer's from submit until `done` is called. */
 struct relay_job {
     struct relay_exchange *exchange;
-    struct arena *arena; /* the exchange's */
+    struct arena *arena;                 /* the exchange's */
     void (*done)(struct relay_job *job); /* on the writer's thread, after the commit */
     void *arg;
     int result; /* as relay_push */

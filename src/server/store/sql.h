@@ -28,8 +28,14 @@ void sql_close(struct sql *c); /* NULL is fine; rolls back */
 void **sql_slot(struct sql *c, void (*release)(void *thing));
 bool sql_is_postgres(const struct sql *c);
 /* This connection writes most of what is written: on SQLite it keeps 64 MiB of pages instead of
- * 4. */
+ * 4, and its commits do not move the log into the file: that is its owner's business
+ * (sql_tidy_log). */
 int sql_writes_most(struct sql *c, struct raum_error *error) BASE_CHECK;
+/* Pages in SQLite's log after the last commit of such a connection. */
+int sql_log_pages(const struct sql *c);
+/* Moves what is in the log into the file, as far as nobody has to wait; on any connection. When all
+ * was moved and nobody reads, the log begins anew with the next write. */
+int sql_tidy_log(struct sql *c, struct raum_error *error) BASE_CHECK;
 /* Brings the tables to this program's version, before anybody else may work; several nodes at once
  * are fine. NEWER_DATABASE. On PostgreSQL NOT_ALLOWED for a role that row-level security does not
  * bind: nothing would keep spaces apart but each statement's own filter. */

@@ -18,6 +18,7 @@ struct lite {
     struct sql sql;
     struct db *db;
     struct sql_gate *gate;
+    int log_pages;          /* after the last commit (sql_writes_most) */
     struct sql_said *said;  /* in this transaction */
     struct sql_said **mark; /* where the part of it that is at work began to say something */
 };
@@ -276,8 +277,10 @@ int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error
     if (result == 0)
         result = open_alone(l, path, error);
     if (result == 0)
-        result = db_exec(l->db, "PRAGMA foreign_keys=ON; PRAGMA cache_size=-4096;"
-                         "PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES, error);
+        result = db_exec(l->db,
+                         "PRAGMA foreign_keys=ON; PRAGMA cache_size=-4096;"
+                         "PRAGMA wal_autocheckpoint=" CHECKPOINT_PAGES,
+                         error);
     if (result < 0) {
         lite_close(&l->sql);
         return result;
@@ -286,9 +289,34 @@ int sql_sqlite_open(struct sql **out, const char *path, struct raum_error *error
     return 0;
 }
 
+static int count_pages(void *arg, sqlite3 *handle, const char *name, int pages)
+{
+    (void)handle, (void)name;
+    ((struct lite *)arg)->log_pages = pages;
+    return SQLITE_OK;
+}
+
 int sql_writes_most(struct sql *c, struct raum_error *error)
 {
-    return sql_is_postgres(c) ? 0 : db_exec(db_of(c), "PRAGMA cache_size=-65536", error);
+    struct lite *l = (struct lite *)c;
+    if (sql_is_postgres(c))
+        return 0;
+    sqlite3_wal_hook(l->db->handle, count_pages, l); /* in the place of the automatic one */
+    return db_exec(l->db, "PRAGMA cache_size=-65536", error);
+}
+
+int sql_log_pages(const struct sql *c)
+{
+    return sql_is_postgres(c) ? 0 : ((const struct lite *)c)->log_pages;
+}
+
+int sql_tidy_log(struct sql *c, struct raum_error *error)
+{
+    if (sql_is_postgres(c))
+        return 0;
+    int rc =
+        sqlite3_wal_checkpoint_v2(db_of(c)->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    return rc == SQLITE_OK || rc == SQLITE_BUSY ? 0 : db_fail(db_of(c), rc, "cannot tidy", error);
 }
 
 bool sql_is_postgres(const struct sql *c)
