@@ -598,11 +598,14 @@ static void offline(void **state)
     /* What was deleted since is not made again. */
     house_post(&h, &ann, "delete", house_text(&h, "{\"organizationId\":\"%s\"}", id), 200);
     house_refused(&h, &ann, "POST", "/api/v1/spaces", body, 404, "NOT_FOUND");
-    const char *list = house_get(&h, &ann, "/api/v1/spaces", 200);
+    char *list = arena_str(&h.arena, house_get(&h, &ann, "/api/v1/spaces", 200));
+    char *epoch = strstr(list, ",\"epoch\":\"");
+    assert_non_null(epoch);
+    *epoch = '\0'; /* of the database, random */
     SAME(list,
          "{\"spaces\":[{\"id\":\"%s\",\"name\":\"ann\",\"slug\":\"ann\",\"type\":\"personal\","
          "\"role\":\"owner\",\"tier\":\"public\",\"createdAt\":\"" AT "\",\"personal\":true,"
-         "\"memberCount\":1,\"deletedAt\":null}]}",
+         "\"memberCount\":1,\"deletedAt\":null}]",
          ann.personal);
 }
 
