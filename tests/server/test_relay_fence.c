@@ -385,7 +385,7 @@ static void test_a_push_without_its_filters_G_T3(void **state)
         assert_int_equal(number("SELECT seq AS n FROM partitions"), 6);
     }
     scope("partition", "p-cleo");
-    /* On SQLite the sweep finds the last old one of a partition before it deletes: there was none. */
+    /* On SQLite the sweep looks for the last old one before it deletes: there was none. */
     assert_int_equal(rows_of("history"), kit_is_postgres() ? 2 : 4);
 }
 
