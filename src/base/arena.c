@@ -34,22 +34,50 @@ void arena_release(struct arena *a)
     if (!a)
         return;
     free_from(a->blocks);
-    a->blocks = NULL;
-    a->used = 0;
+    free_from(a->spare);
+    a->blocks = a->spare = NULL;
+    a->used = a->kept = 0;
+}
+
+void arena_keep(struct arena *a, size_t bytes)
+{
+#ifdef __SANITIZE_ADDRESS__ /* it sees what is used after a reset only if that is given back */
+    bytes = 0;
+#endif
+    a->keep = bytes;
 }
 
 void arena_reset(struct arena *a)
 {
-    struct arena_block *keep = a->blocks;
-    if (keep && keep->cap == BLOCK_BYTES) {
-        free_from(keep->next);
-        keep->next = NULL;
-        keep->len = 0;
-    } else {
-        free_from(keep);
-        a->blocks = NULL;
+    size_t keep = a->keep > BLOCK_BYTES ? a->keep : BLOCK_BYTES;
+    while (a->blocks) {
+        struct arena_block *block = a->blocks;
+        a->blocks = block->next;
+        if (block->cap == BLOCK_BYTES && a->kept + BLOCK_BYTES <= keep) {
+            block->len = 0;
+            block->next = a->spare;
+            a->spare = block;
+            a->kept += BLOCK_BYTES;
+        } else {
+            free(block);
+        }
     }
     a->used = 0;
+}
+
+static struct arena_block *new_block(struct arena *a, size_t cap)
+{
+    struct arena_block *block = a->spare;
+    if (block && cap == BLOCK_BYTES) {
+        a->spare = block->next;
+        a->kept -= BLOCK_BYTES;
+    } else {
+        block = malloc(sizeof *block + cap);
+        if (!block)
+            return NULL;
+    }
+    *block = (struct arena_block){.next = a->blocks, .cap = cap};
+    return a->blocks = block;
 }
 
 void *arena_alloc(struct arena *a, size_t len)
@@ -60,12 +88,9 @@ void *arena_alloc(struct arena *a, size_t len)
     len = (len + align - 1) / align * align;
     struct arena_block *block = a->blocks;
     if (!block || block->cap - block->len < len) {
-        size_t cap = len > BLOCK_BYTES ? len : BLOCK_BYTES;
-        block = malloc(sizeof *block + cap);
+        block = new_block(a, len > BLOCK_BYTES ? len : BLOCK_BYTES);
         if (!block)
             return NULL;
-        *block = (struct arena_block){.next = a->blocks, .cap = cap};
-        a->blocks = block;
     }
     void *at = block->data + block->len;
     block->len += len;

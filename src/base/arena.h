@@ -7,13 +7,16 @@
 
 struct arena_block;
 struct arena {
-    struct arena_block *blocks;
+    struct arena_block *blocks, *spare;
     size_t used, max;
+    size_t keep, kept; /* bytes that arena_reset keeps for reuse (0: one block); that it has */
 };
 
 void arena_init(struct arena *a, size_t max);
 void arena_release(struct arena *a);
-void arena_reset(struct arena *a); /* keeps the first block for reuse */
+void arena_reset(struct arena *a); /* keeps a block for reuse, or as many as arena_keep says */
+/* For one that is filled again and again: the system would give back and fetch every page anew. */
+void arena_keep(struct arena *a, size_t bytes);
 /* len bytes aligned for any type, not cleared; NULL when memory or the maximum is reached. */
 void *arena_alloc(struct arena *a, size_t len);
 void *arena_zero(struct arena *a, size_t len);

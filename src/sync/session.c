@@ -48,6 +48,7 @@ int session_new(struct session **out, struct raum *r, struct raum_error *error)
     s->r = r;
     s->state = READY;
     arena_init(&s->arena, 256u << 20);
+    arena_keep(&s->arena, 4u << 20);
     buf_init(&s->body, WIRE_BYTES_MAX);
     *out = s;
     return 0;

@@ -28,7 +28,8 @@ struct defaults {
 struct reading {
     struct arena *a;
     struct defaults defaults;
-    bool full; /* memory ran out */
+    const char *dev, *by; /* as the last field had them: mostly the next has the same */
+    bool full;            /* memory ran out */
 };
 
 /* A member's text; *bad: there, but no text of at most `max` bytes without control characters. */
@@ -129,24 +130,62 @@ static struct merge_field *add_field(struct reading *r, struct wire_change *c, c
     return f;
 }
 
+/* The members of a stamped field, looked up in one pass. */
+struct stamped {
+    struct json_value value, at, dev, by, agent, origin;
+};
+
+static struct stamped parts_of(struct json_value field)
+{
+    struct stamped s = {0};
+    const struct {
+        const char *key;
+        struct json_value *to;
+    } parts[] = {{"value", &s.value}, {"at", &s.at},       {"dev", &s.dev},
+                 {"by", &s.by},       {"agent", &s.agent}, {"origin", &s.origin}};
+    if (!json_is(field, JSON_OBJECT))
+        return s;
+    size_t next = 0; /* they come in this order, mostly */
+    for (struct json_value v = json_first(field); v.doc; v = json_next(field, v))
+        for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+            size_t k = (next + i) % (sizeof parts / sizeof *parts);
+            if (!json_equals(json_key(v), parts[k].key))
+                continue;
+            *parts[k].to = v;
+            next = k + 1;
+            break;
+        }
+    return s;
+}
+
+/* As text_of, for what repeats from field to field. */
+static const char *again_of(struct reading *r, struct json_value v, const char **last, bool *bad)
+{
+    if (*last && json_equals(v, *last))
+        return *last;
+    const char *text = text_of(r, v, ID_LEN_MAX, bad);
+    if (text)
+        *last = text;
+    return text;
+}
+
 static void read_stamped(struct reading *r, struct wire_change *c, struct json_value fields)
 {
     for (struct json_value v = json_first(fields); v.doc; v = json_next(fields, v)) {
         bool bad = false;
         const char *name = text_of(r, json_key(v), WIRE_NAME_MAX, &bad);
-        struct json_value value = json_get(v, "value");
-        struct merge_field *f = bad || !value.doc ? NULL : add_field(r, c, name, value);
+        struct stamped s = parts_of(v);
+        struct merge_field *f = bad || !s.value.doc ? NULL : add_field(r, c, name, s.value);
         if (!f) {
             c->error = c->error ? c->error : RAUM_EBAD_CHANGE;
             return;
         }
-        struct json_value at = json_get(v, "at");
-        f->stamp.at = time_of(at, r->a, &bad);
+        f->stamp.at = time_of(s.at, r->a, &bad);
         f->plain = false;
-        const char *dev = text_of(r, json_get(v, "dev"), ID_LEN_MAX, &bad);
-        const char *by = text_of(r, json_get(v, "by"), ID_LEN_MAX, &bad);
-        const char *agent = text_of(r, json_get(v, "agent"), ID_LEN_MAX, &bad);
-        f->stamp.origin = origin_of(r, json_get(v, "origin"), f->stamp.origin, &bad);
+        const char *dev = again_of(r, s.dev, &r->dev, &bad);
+        const char *by = again_of(r, s.by, &r->by, &bad);
+        const char *agent = text_of(r, s.agent, ID_LEN_MAX, &bad);
+        f->stamp.origin = origin_of(r, s.origin, f->stamp.origin, &bad);
         if (dev)
             f->stamp.dev = dev;
         if (by) { /* somebody else's write: the change's agent has no part in it */
@@ -155,7 +194,7 @@ static void read_stamped(struct reading *r, struct wire_change *c, struct json_v
         } else if (agent) {
             f->stamp.agent = agent;
         }
-        if (bad || !json_is(at, JSON_STRING))
+        if (bad || !json_is(s.at, JSON_STRING))
             c->error = RAUM_EBAD_CHANGE;
     }
 }

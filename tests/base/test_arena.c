@@ -46,6 +46,31 @@ static void test_refuses_beyond_the_maximum(void **state)
     arena_release(&a);
 }
 
+/* What is kept is bounded, used again, and given back at the end. */
+static void test_keep(void **state)
+{
+    (void)state;
+    struct arena a;
+    arena_init(&a, 1 << 20);
+    arena_keep(&a, 100000);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 1000; i++) {
+            char *at = arena_alloc(&a, 500);
+            assert_non_null(at);
+            memset(at, round, 500);
+        }
+        assert_non_null(arena_alloc(&a, 200000));
+        assert_null(arena_alloc(&a, 1 << 20));
+        arena_reset(&a);
+        assert_int_equal(a.used, 0);
+        assert_true(a.kept > 0 && a.kept <= 100000);
+    }
+    arena_release(&a);
+    assert_int_equal(a.kept, 0);
+    assert_non_null(arena_alloc(&a, 10));
+    arena_release(&a);
+}
+
 static void test_reset_keeps_one_block(void **state)
 {
     (void)state;
@@ -99,6 +124,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gives_aligned_writable_memory),
         cmocka_unit_test(test_refuses_beyond_the_maximum),
+        cmocka_unit_test(test_keep),
         cmocka_unit_test(test_reset_keeps_one_block),
         cmocka_unit_test(test_copies),
         cmocka_unit_test(test_without_memory),

@@ -98,6 +98,7 @@ int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
     r->sql = c;
     r->env = env;
     arena_init(&r->scratch, SCRATCH_MAX);
+    arena_keep(&r->scratch, 1u << 20);
     buf_init(&r->body, RELAY_RECORD_MAX * 2);
     json_init(&r->doc);
     *out = r;
