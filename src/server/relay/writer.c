@@ -7,8 +7,10 @@
 /* Pages of the log. Moving it into the file costs as much as writing it, so another thread does
  * that, every LOG_STEP; what came meanwhile is moved by the writer itself once it is LOG_LONG,
  * which is little then, and the log begins anew. */
+#ifndef LOG_STEP /* the test has smaller ones */
 #define LOG_STEP 8000
 #define LOG_LONG 24000
+#endif
 
 struct relay_writer {
     struct sql *sql, *tidier_sql;
