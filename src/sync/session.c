@@ -26,10 +26,12 @@ struct session {
     struct arena arena; /* of one request: what was sent stays until its answer */
     struct outgoing out;
     struct buf body;
-    uint32_t part;     /* the space that the request is narrowed to; 0: all */
-    bool own_cursor;   /* which has a cursor of its own */
-    const char *since; /* as sent */
-    bool behind;       /* events were passed over: only an answer makes it good */
+    uint32_t part;      /* the space that the request is narrowed to; 0: all */
+    bool own_cursor;    /* which has a cursor of its own */
+    const char *since;  /* as sent */
+    const char *common; /* the cursor of all, then */
+    bool stale;         /* a row was withdrawn since: what the answer brings may be older */
+    bool behind;        /* events were passed over: only an answer makes it good */
     bool ask_spaces;
     leave_tell *tell;
     void *tell_arg;
@@ -154,7 +156,7 @@ static int choose(struct session *s, struct raum_error *error)
     int result = replica_meta_get(s->r, CURSOR_KEY, &s->arena, &cursor, error);
     if (result == 0 && same_cursor(cursor, NULL))
         result = all_will_come(s, error);
-    s->since = cursor;
+    s->since = s->common = cursor;
     return result ? result : choose_part(s, error);
 }
 
@@ -223,6 +225,7 @@ static int write_request(struct session *s, struct raum_error *error)
     struct json_writer w;
     arena_reset(&s->arena);
     buf_reset(&s->body);
+    s->stale = false;
     int result = outgoing_take(s->r, &s->arena, &s->out, error);
     if (result == 0)
         result = choose(s, error);
@@ -394,6 +397,17 @@ static int look_at_epoch(struct session *s, const char *epoch, bool *again,
 
 /* Rows and cursor in one transaction. A row of a space that is not known here is not lost: the
  * cursor stays until the space is. */
+/* What came by the cursor of all while a space came by its own may be newer than that: a row that
+ * was withdrawn would be here again for ever. Then the space is asked for once more (G-T9). */
+static int part_is_whole(struct session *s, struct raum_error *error)
+{
+    char *common = NULL;
+    int result = s->own_cursor ? replica_meta_get(s->r, CURSOR_KEY, &s->arena, &common, error) : 0;
+    if (result < 0 || (s->own_cursor && !same_cursor(common, s->common)))
+        return result;
+    return is_whole(s, error);
+}
+
 static int merge_answer(struct session *s, const struct wire_answer *answer,
                         struct json_value retracts, struct incoming_report *report,
                         struct raum_error *error)
@@ -406,7 +420,7 @@ static int merge_answer(struct session *s, const struct wire_answer *answer,
     if (result < 0 || !answer->until || (report->unknown > 0 && !PLANT(SYNC_CURSOR)))
         return result;
     result = move_cursor(s, answer->until, error);
-    return result == 0 && !answer->more ? is_whole(s, error) : result;
+    return result == 0 && !answer->more ? part_is_whole(s, error) : result;
 }
 
 static int take_news(struct session *s, const struct wire_answer *answer,
@@ -419,6 +433,7 @@ static int take_news(struct session *s, const struct wire_answer *answer,
     if (result < 0)
         return result;
     result = cursor_stands(s, &stands, error);
+    stands &= !s->stale;
     if (result == 0 && stands)
         result = merge_answer(s, answer, retracts, &report, error);
     result = replica_end(s->r, result, error);
@@ -535,6 +550,7 @@ static int take_retract(struct session *s, struct json_value v, struct arena *a,
     if (!space || !table || !id)
         return RAUM_END;
     s->again |= s->state == SENT;
+    s->stale |= s->state == SENT;
     s->counts.retracted++;
     int result = PLANT(SYNC_WITHDRAW) ? 0 : incoming_retract(s->r, space, table, id, error);
     if (result == 0)
