@@ -13,7 +13,7 @@
 
 #define CURSOR_KEY "sync-cursor"
 #define EPOCH_KEY "sync-epoch"
-#define HEARD_KEY "sync-heard" /* the newest time that ever came from the server */
+#define HEARD_KEY "sync-heard" /* the newest time that the server is known to have, or may have */
 #define ANSWER_MAX ((size_t)16 << 20)
 
 enum state { IDLE, READY, SENT, WAITING, STOPPED };
@@ -316,10 +316,34 @@ static int note_heard(struct session *s, uint64_t at, struct raum_error *error)
     return replica_meta_set(s->r, HEARD_KEY, text, error);
 }
 
+/* G-S9: but not below what was seen and written over, nor below what the server took from here, nor
+ * to a time that was given before: its request may have arrived, and one time is one write. */
+static int restamp(struct session *s, uint64_t server_time, struct raum_error *error)
+{
+    uint64_t heard = 0;
+    int result = replica_begin(s->r, error);
+    if (result < 0)
+        return result;
+    result = heard_so_far(s, &heard, error);
+    if (result == 0)
+        result = outgoing_restamp(s->r, heard > server_time ? heard : server_time, error);
+    if (result == 0)
+        result = note_heard(s, s->r->clock.last, error);
+    return replica_end(s->r, result, error);
+}
+
+static uint64_t newest_of(const struct wire_change *c)
+{
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        at = c->fields[i].stamp.at > at ? c->fields[i].stamp.at : at;
+    return at;
+}
+
 static int take_results(struct session *s, const struct wire_answer *answer, bool *again,
                         struct raum_error *error)
 {
-    uint64_t server_time = 0;
+    uint64_t server_time = 0, taken = 0;
     int result = 0;
     for (uint32_t i = 0; i < answer->result_count && result == 0; i++) {
         const struct wire_result *of = &answer->results[i];
@@ -327,6 +351,8 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
             continue;
         bool forgotten = PLANT(SYNC_PARK) || (PLANT(SYNC_RESTAMP) && of->server_time);
         if (of->status != WIRE_REJECTED || forgotten) {
+            uint64_t at = newest_of(&s->out.changes[of->index]);
+            taken = at > taken ? at : taken;
             result = outgoing_done(s->r, &s->out, of->index, error);
             s->counts.applied += of->status == WIRE_APPLIED;
             s->counts.stale += of->status == WIRE_STALE;
@@ -338,11 +364,10 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
             s->ask_spaces |= of->code == RAUM_ENOT_ALLOWED; /* not a member any more? */
         }
     }
-    if (result == 0 && server_time) { /* G-S9: but not below what was seen and written over */
-        uint64_t heard = 0;
-        result = heard_so_far(s, &heard, error);
-        if (result == 0)
-            result = outgoing_restamp(s->r, heard > server_time ? heard : server_time, error);
+    if (result == 0 && taken)
+        result = note_heard(s, taken, error);
+    if (result == 0 && server_time) {
+        result = restamp(s, server_time, error);
         *again = true;
     }
     return result;
