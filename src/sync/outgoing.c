@@ -228,16 +228,21 @@ static const struct merge_field *sent(const struct wire_change *c, const char *n
     return NULL;
 }
 
-/* The tags that were sent and have not been written since. */
-static uint64_t unchanged(const struct row *row, const struct wire_change *c, uint64_t tags)
+/* The tags that were sent and have not been written since. What was not sent was another's then,
+ * and is done with unless it was written here since. */
+static uint64_t unchanged(const struct raum *r, const struct row *row, const struct wire_change *c,
+                          uint64_t tags)
 {
     uint64_t done = 0;
+    bool user = row->table && row->table->level == LEVEL_USER;
     for (int i = 0; i < row_count(row->table); i++) {
         const struct schema_field *f = row_field(row->table, i);
         const struct merge_field *s = sent(c, f->name);
         if ((tags & (UINT64_C(1) << f->tag)) == 0)
             continue;
-        if (!s || s->stamp.at == stamps_get(&row->stamps, f->tag, NULL, 0).at || PLANT(SYNC_ACK))
+        struct stamp now = stamps_get(&row->stamps, f->tag, NULL, 0);
+        bool others = !s && (!is_own(r, &now) || (user && i == ROW_VISIBILITY));
+        if (others || (s && s->stamp.at == now.at) || PLANT(SYNC_ACK))
             done |= UINT64_C(1) << f->tag;
     }
     return done;
@@ -312,7 +317,7 @@ int outgoing_done(struct raum *r, const struct outgoing *o, uint32_t index,
     arena_init(&a, 64u << 20);
     result = load_sent(r, o, index, &a, &row, error);
     if (result == 0) {
-        uint64_t done = unchanged(&row, c, of->tags);
+        uint64_t done = unchanged(r, &row, c, of->tags);
         if ((of->tags & EXTRA_BIT) && unknown_unchanged(r, &row, c))
             done |= EXTRA_BIT;
         if (of->tags & (UINT64_C(1) << TAG_AUTHOR)) /* goes with the making */

@@ -13,7 +13,7 @@
 
 #define CURSOR_KEY "sync-cursor"
 #define EPOCH_KEY "sync-epoch"
-#define HEARD_KEY "sync-heard" /* the newest time that ever came from the server */
+#define HEARD_KEY "sync-heard" /* the newest time that the server is known to have, or may have */
 #define ANSWER_MAX ((size_t)16 << 20)
 
 enum state { IDLE, READY, SENT, WAITING, STOPPED };
@@ -26,10 +26,12 @@ struct session {
     struct arena arena; /* of one request: what was sent stays until its answer */
     struct outgoing out;
     struct buf body;
-    uint32_t part;     /* the space that the request is narrowed to; 0: all */
-    bool own_cursor;   /* which has a cursor of its own */
-    const char *since; /* as sent */
-    bool behind;       /* events were passed over: only an answer makes it good */
+    uint32_t part;      /* the space that the request is narrowed to; 0: all */
+    bool own_cursor;    /* which has a cursor of its own */
+    const char *since;  /* as sent */
+    const char *common; /* the cursor of all, then */
+    bool stale;         /* a row was withdrawn since: what the answer brings may be older */
+    bool behind;        /* events were passed over: only an answer makes it good */
     bool ask_spaces;
     leave_tell *tell;
     void *tell_arg;
@@ -155,7 +157,7 @@ static int choose(struct session *s, struct raum_error *error)
     int result = replica_meta_get(s->r, CURSOR_KEY, &s->arena, &cursor, error);
     if (result == 0 && same_cursor(cursor, NULL))
         result = all_will_come(s, error);
-    s->since = cursor;
+    s->since = s->common = cursor;
     return result ? result : choose_part(s, error);
 }
 
@@ -224,6 +226,7 @@ static int write_request(struct session *s, struct raum_error *error)
     struct json_writer w;
     arena_reset(&s->arena);
     buf_reset(&s->body);
+    s->stale = false;
     int result = outgoing_take(s->r, &s->arena, &s->out, error);
     if (result == 0)
         result = choose(s, error);
@@ -314,10 +317,34 @@ static int note_heard(struct session *s, uint64_t at, struct raum_error *error)
     return replica_meta_set(s->r, HEARD_KEY, text, error);
 }
 
+/* G-S9: but not below what was seen and written over, nor below what the server took from here, nor
+ * to a time that was given before: its request may have arrived, and one time is one write. */
+static int restamp(struct session *s, uint64_t server_time, struct raum_error *error)
+{
+    uint64_t heard = 0;
+    int result = replica_begin(s->r, error);
+    if (result < 0)
+        return result;
+    result = heard_so_far(s, &heard, error);
+    if (result == 0)
+        result = outgoing_restamp(s->r, heard > server_time ? heard : server_time, error);
+    if (result == 0)
+        result = note_heard(s, s->r->clock.last, error);
+    return replica_end(s->r, result, error);
+}
+
+static uint64_t newest_of(const struct wire_change *c)
+{
+    uint64_t at = 0;
+    for (uint32_t i = 0; i < c->count; i++)
+        at = c->fields[i].stamp.at > at ? c->fields[i].stamp.at : at;
+    return at;
+}
+
 static int take_results(struct session *s, const struct wire_answer *answer, bool *again,
                         struct raum_error *error)
 {
-    uint64_t server_time = 0;
+    uint64_t server_time = 0, taken = 0;
     int result = 0;
     for (uint32_t i = 0; i < answer->result_count && result == 0; i++) {
         const struct wire_result *of = &answer->results[i];
@@ -325,6 +352,8 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
             continue;
         bool forgotten = PLANT(SYNC_PARK) || (PLANT(SYNC_RESTAMP) && of->server_time);
         if (of->status != WIRE_REJECTED || forgotten) {
+            uint64_t at = newest_of(&s->out.changes[of->index]);
+            taken = at > taken ? at : taken;
             result = outgoing_done(s->r, &s->out, of->index, error);
             s->counts.applied += of->status == WIRE_APPLIED;
             s->counts.stale += of->status == WIRE_STALE;
@@ -336,11 +365,10 @@ static int take_results(struct session *s, const struct wire_answer *answer, boo
             s->ask_spaces |= of->code == RAUM_ENOT_ALLOWED; /* not a member any more? */
         }
     }
-    if (result == 0 && server_time) { /* G-S9: but not below what was seen and written over */
-        uint64_t heard = 0;
-        result = heard_so_far(s, &heard, error);
-        if (result == 0)
-            result = outgoing_restamp(s->r, heard > server_time ? heard : server_time, error);
+    if (result == 0 && taken)
+        result = note_heard(s, taken, error);
+    if (result == 0 && server_time) {
+        result = restamp(s, server_time, error);
         *again = true;
     }
     return result;
@@ -395,6 +423,17 @@ static int look_at_epoch(struct session *s, const char *epoch, bool *again,
 
 /* Rows and cursor in one transaction. A row of a space that is not known here is not lost: the
  * cursor stays until the space is. */
+/* What came by the cursor of all while a space came by its own may be newer than that: a row that
+ * was withdrawn would be here again for ever. Then the space is asked for once more (G-T9). */
+static int part_is_whole(struct session *s, struct raum_error *error)
+{
+    char *common = NULL;
+    int result = s->own_cursor ? replica_meta_get(s->r, CURSOR_KEY, &s->arena, &common, error) : 0;
+    if (result < 0 || (s->own_cursor && !same_cursor(common, s->common)))
+        return result;
+    return is_whole(s, error);
+}
+
 static int merge_answer(struct session *s, const struct wire_answer *answer,
                         struct json_value retracts, struct incoming_report *report,
                         struct raum_error *error)
@@ -407,7 +446,7 @@ static int merge_answer(struct session *s, const struct wire_answer *answer,
     if (result < 0 || !answer->until || (report->unknown > 0 && !PLANT(SYNC_CURSOR)))
         return result;
     result = move_cursor(s, answer->until, error);
-    return result == 0 && !answer->more ? is_whole(s, error) : result;
+    return result == 0 && !answer->more ? part_is_whole(s, error) : result;
 }
 
 static int take_news(struct session *s, const struct wire_answer *answer,
@@ -420,6 +459,7 @@ static int take_news(struct session *s, const struct wire_answer *answer,
     if (result < 0)
         return result;
     result = cursor_stands(s, &stands, error);
+    stands &= !s->stale;
     if (result == 0 && stands)
         result = merge_answer(s, answer, retracts, &report, error);
     result = replica_end(s->r, result, error);
@@ -536,6 +576,7 @@ static int take_retract(struct session *s, struct json_value v, struct arena *a,
     if (!space || !table || !id)
         return RAUM_END;
     s->again |= s->state == SENT;
+    s->stale |= s->state == SENT;
     s->counts.retracted++;
     int result = PLANT(SYNC_WITHDRAW) ? 0 : incoming_retract(s->r, space, table, id, error);
     if (result == 0)

@@ -53,12 +53,17 @@ static int64_t ticks;
 
 /* ---- files ---- */
 
-static unsigned bucket_of(const char *path)
+static unsigned hash_of(const char *path)
 {
     unsigned h = 2166136261u;
     for (; *path; path++)
         h = (h ^ (unsigned char)*path) * 16777619u;
-    return h % BUCKETS;
+    return h;
+}
+
+static unsigned bucket_of(const char *path)
+{
+    return hash_of(path) % BUCKETS;
 }
 
 static int owner_of(const char *path)
@@ -211,9 +216,12 @@ static uint64_t roll(uint64_t *random)
     return *random = *random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
 }
 
-/* Of what was not synced: nothing, the first of it, or some. */
-static void lose_power(struct node *n, uint64_t *random)
+/* Of what was not synced: nothing, the first of it, or some. By the file's own name: where the
+ * folder lies must not decide. */
+static void lose_power(struct node *n, uint64_t seed)
 {
+    const char *own = strstr(n->path, "/owner-");
+    uint64_t state = seed ^ ((uint64_t)hash_of(own ? own : n->path) << 17), *random = &state;
     uint64_t how = roll(random) >> 33, first = how >> 4;
     for (size_t i = n->change_count; i-- > 0;) {
         const struct change *c = n->changes[i];
@@ -240,12 +248,13 @@ bool disk_is_dead(int owner)
 
 void disk_revive(int owner, bool power, uint64_t *random)
 {
+    uint64_t seed = roll(random);
     for (int b = 0; b < BUCKETS; b++)
         for (struct node *n = buckets[b]; n; n = n->next) {
             if (n->owner != owner)
                 continue;
             if (power)
-                lose_power(n, random);
+                lose_power(n, seed);
             else
                 forget_changes(n);
         }
@@ -762,6 +771,7 @@ bool disk_holds(const char *prefix, const void *bytes, size_t len)
 void disk_clear(void)
 {
     disk_remove("");
+    ticks = 0;
     for (int i = 0; i < DISK_OWNERS; i++)
         owners[i] = (struct owner){.left = -1};
 }

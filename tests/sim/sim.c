@@ -83,10 +83,14 @@ bool sim_done(int device, int result, bool refusable, const char *what)
     struct device *d = &sim.devices[device];
     if (result < 0 && !refusable && !disk_is_dead(device))
         sim_die("device %d: %s: %s", device, what, sim.error.text);
-    if (d->r && result >= 0 && !disk_is_dead(device))
+    if (!d->r)
+        return result >= 0;
+    /* One that was ahead is set back, perhaps by what its death cut off. */
+    uint64_t least = d->r->clock.last < d->r->clock_saved ? d->r->clock.last : d->r->clock_saved;
+    if (result >= 0 && !disk_is_dead(device))
         d->told_clock = d->r->clock_saved;
-    else if (d->r && d->r->clock.last < d->told_clock) /* it was ahead; perhaps it is set back */
-        d->told_clock = d->r->clock.last;
+    else if (least < d->told_clock)
+        d->told_clock = least;
     return result >= 0;
 }
 
