@@ -2,6 +2,7 @@
  * real replica. Beside it the same pages fetched and thrown away. */
 #define _GNU_SOURCE
 #include "base/err.h"
+#include "cli/ahead.h"
 #include "cli/bench_data.h"
 #include "cli/bench_relay.h"
 #include "cli/bench_server.h"
@@ -10,7 +11,6 @@
 #include "schema/rights.h"
 #include "server/server.h"
 #include "server/store/sql.h"
-#include "sync/session.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,9 +21,9 @@ struct hydrating {
     struct bench_run *b;
     struct bench_server child;
     struct client *http;
+    struct remote remote;
     char account[48], url[100], credential[80];
     double asked; /* ms that answers were waited for */
-    int rounds;
     uint32_t rows[1];
 };
 
@@ -59,10 +59,7 @@ static int post(struct hydrating *h, const void *body, size_t len, struct client
                                      .body = body,
                                      .body_len = len,
                                      .type = "application/json"};
-    double begun = bench_now_ms();
     int rc = client_run(h->http, &q, answer, error);
-    h->asked += bench_now_ms() - begun;
-    h->rounds++;
     if (rc == 0 && answer->status != 200)
         rc = err_set(error, RAUM_EUNREACHABLE, "the server said %d", answer->status);
     return rc;
@@ -108,28 +105,49 @@ static int join_space(struct raum *r, struct raum_error *error)
     return rc ? rc : replica_commit(r, error);
 }
 
+static int ask(struct hydrating *h, struct session *s, struct ahead *ahead,
+               const struct session_step *step, struct raum_error *error)
+{
+    const struct raum_env *env = raum_env_native();
+    struct remote_answer answer = {0};
+    struct buf path;
+    buf_init(&path, 4096);
+    ahead_path(&path, step);
+    int rc = cli_stop ? RAUM_EINTERRUPTED : buf_error(&path, error);
+    double begun = bench_now_ms();
+    if (rc == 0 && !ahead_take(ahead, buf_text(&path), step, &answer))
+        rc = remote_send(&h->remote, "POST", buf_text(&path), "application/json", step->body,
+                         step->len, &answer, error);
+    h->asked += bench_now_ms() - begun;
+    if (rc == 0)
+        rc = session_answer(s, env->now_ms(env->ctx), answer.status, 0, buf_text(&answer.raw.body),
+                            answer.raw.body.len, error);
+    remote_answer_release(&answer);
+    buf_release(&path);
+    return rc;
+}
+
+/* As `raum sync` does it. */
 static int sync_all(struct hydrating *h, struct raum *r, struct raum_error *error)
 {
     struct session *s;
     struct session_step step;
+    struct ahead ahead;
     const struct raum_env *env = raum_env_native();
     int rc = session_new(&s, r, error);
     if (rc)
         return rc;
+    ahead_init(&ahead, &h->remote, s);
     session_start(s);
     while (rc == 0 && (rc = session_next(s, env->now_ms(env->ctx), &step, error)) == 0) {
-        struct client_answer answer = {0};
         if (step.action != SESSION_SEND)
             break;
-        rc = cli_stop ? RAUM_EINTERRUPTED : post(h, step.body, step.len, &answer, error);
-        if (rc == 0)
-            rc = session_answer(s, env->now_ms(env->ctx), answer.status, 0, answer.body.data,
-                                answer.body.len, error);
-        client_answer_release(&answer);
+        rc = ask(h, s, &ahead, &step, error);
     }
     if (rc == 0 && session_counts(s)->merged != h->rows[0])
         rc = err_set(error, RAUM_EINTERNAL, "%u of %u rows came", session_counts(s)->merged,
                      h->rows[0]);
+    ahead_release(&ahead);
     session_free(s);
     return rc;
 }
@@ -156,6 +174,10 @@ static int measure(struct hydrating *h, struct raum_error *error)
 {
     double best = 0, waited = 0, raw = 0;
     int rc = client_new(&h->http, error);
+    snprintf(h->url, sizeof h->url, "http://127.0.0.1:%d", h->child.port);
+    if (rc == 0)
+        rc = remote_init(&h->remote, h->url, NULL, error);
+    snprintf(h->remote.token, sizeof h->remote.token, "token%027d", 0);
     snprintf(h->url, sizeof h->url, "http://127.0.0.1:%d/api/v1/sync", h->child.port);
     snprintf(h->credential, sizeof h->credential, "Authorization: Bearer token%027d", 0);
     snprintf(h->account, sizeof h->account, "account%025d", 0);
@@ -171,6 +193,7 @@ static int measure(struct hydrating *h, struct raum_error *error)
         }
     }
     client_free(h->http);
+    remote_release(&h->remote);
     if (rc)
         return rc;
     bench_line(h->b, "a fresh device, 100,000 rows", best / h->b->scale, "s", raw / h->b->scale, 3,

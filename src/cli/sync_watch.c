@@ -1,6 +1,7 @@
 #include "cli/sync_watch.h"
 
 #include "base/err.h"
+#include "cli/ahead.h"
 #include "sync/outgoing.h"
 #include "sync/sse.h"
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 struct watching {
     struct cli *cli;
     struct session *s;
+    struct ahead ahead;
     struct client_stream *stream;
     struct sse sse;
     struct buf in;
@@ -52,21 +54,19 @@ static int64_t retry_after(const struct remote_answer *answer)
 }
 
 /* What the server says in words is the session's business; only that nothing came is an error. */
-static int ask(struct cli *cli, struct session *s, const struct session_step *step)
+static int ask(struct cli *cli, struct session *s, struct ahead *ahead,
+               const struct session_step *step)
 {
     struct remote_answer answer = {0};
     struct raum_error error = {0};
     struct buf path;
     buf_init(&path, 4096);
-    buf_str(&path, "/api/v1/sync");
-    if (step->space) {
-        buf_str(&path, "?space=");
-        remote_escape(&path, step->space);
-    }
+    ahead_path(&path, step);
     int rc = buf_error(&path, &cli->error);
     if (rc == 0) {
-        (void)!remote_send(cli->remote, "POST", buf_text(&path), "application/json", step->body,
-                           step->len, &answer, &error);
+        if (!ahead_take(ahead, buf_text(&path), step, &answer))
+            (void)!remote_send(cli->remote, "POST", buf_text(&path), "application/json", step->body,
+                               step->len, &answer, &error);
         rc = session_answer(s, now_ms(cli), answer.status, retry_after(&answer),
                             buf_text(&answer.raw.body), answer.raw.body.len, &cli->error);
     }
@@ -88,7 +88,8 @@ static void show(struct out_progress *bar, const struct session_counts *n)
 
 /* ---- one round ---- */
 
-static int round_trip(struct cli *cli, struct session *s, struct out_progress *bar)
+static int round_trip(struct cli *cli, struct session *s, struct ahead *ahead,
+                      struct out_progress *bar)
 {
     struct session_step step;
     int unknown = 0;
@@ -113,7 +114,7 @@ static int round_trip(struct cli *cli, struct session *s, struct out_progress *b
         case SESSION_WAIT:
             return cli_fail(cli, RAUM_EUNREACHABLE, tr("not in step yet: %s"), session_trouble(s));
         case SESSION_SEND:
-            rc = ask(cli, s, &step);
+            rc = ask(cli, s, ahead, &step);
             if (rc)
                 return rc;
             show(bar, session_counts(s));
@@ -126,8 +127,11 @@ static int round_trip(struct cli *cli, struct session *s, struct out_progress *b
 int sync_round(struct cli *cli, struct session *s)
 {
     struct out_progress bar;
+    struct ahead ahead;
     out_progress_begin(&bar, &cli->out);
-    int rc = round_trip(cli, s, &bar);
+    ahead_init(&ahead, cli->remote, s);
+    int rc = round_trip(cli, s, &ahead, &bar);
+    ahead_release(&ahead);
     out_progress_end(&bar);
     return rc;
 }
@@ -203,7 +207,7 @@ static int drive(struct watching *w, struct out_progress *bar)
         w->not_before = step.until;
         return 0;
     case SESSION_SEND:
-        rc = ask(cli, w->s, &step);
+        rc = ask(cli, w->s, &w->ahead, &step);
         show(bar, session_counts(w->s));
         return rc;
     }
@@ -365,6 +369,7 @@ int sync_watch(struct cli *cli, struct session *s)
     sse_init(&w.sse);
     buf_init(&w.in, SSE_EVENT_MAX);
     session_on_left(s, online_tell_left, cli);
+    ahead_init(&w.ahead, cli->remote, s);
     out_progress_begin(&bar, &cli->out);
     w.next_spaces = now_ms(cli) + SPACES_MS;
     while (rc == 0 && !cli_stop) {
@@ -382,6 +387,7 @@ int sync_watch(struct cli *cli, struct session *s)
     }
     out_progress_end(&bar);
     client_stream_free(w.stream);
+    ahead_release(&w.ahead);
     sse_release(&w.sse);
     buf_release(&w.in);
     return rc == RAUM_EINTERRUPTED || cli_stop ? 0 : rc;

@@ -25,16 +25,19 @@ struct session {
     int64_t until, wait_ms;
     struct arena arena; /* of one request: what was sent stays until its answer */
     struct outgoing out;
-    struct buf body;
-    uint32_t part;      /* the space that the request is narrowed to; 0: all */
-    bool own_cursor;    /* which has a cursor of its own */
-    const char *since;  /* as sent */
-    const char *common; /* the cursor of all, then */
-    bool stale;         /* a row was withdrawn since: what the answer brings may be older */
-    bool behind;        /* events were passed over: only an answer makes it good */
+    struct buf body, next; /* as sent; as it will be sent next, while its answer is merged */
+    uint32_t part;         /* the space that the request is narrowed to; 0: all */
+    bool own_cursor;       /* which has a cursor of its own */
+    const char *since;     /* as sent */
+    const char *common;    /* the cursor of all, then */
+    bool stale;            /* a row was withdrawn since: what the answer brings may be older */
+    bool early;  /* the question was shown to `ahead`: it may have been asked before it was due */
+    bool behind; /* events were passed over: only an answer makes it good */
     bool ask_spaces;
     leave_tell *tell;
     void *tell_arg;
+    session_ahead *ahead;
+    void *ahead_arg;
     struct session_counts counts;
     char trouble[RAUM_ERROR_TEXT_MAX];
 };
@@ -52,6 +55,7 @@ int session_new(struct session **out, struct raum *r, struct raum_error *error)
     arena_init(&s->arena, 256u << 20);
     arena_keep(&s->arena, 4u << 20);
     buf_init(&s->body, WIRE_BYTES_MAX);
+    buf_init(&s->next, WIRE_BYTES_MAX);
     *out = s;
     return 0;
 }
@@ -62,6 +66,7 @@ void session_free(struct session *s)
         return;
     arena_release(&s->arena);
     buf_release(&s->body);
+    buf_release(&s->next);
     free(s);
 }
 
@@ -88,6 +93,12 @@ void session_on_left(struct session *s, leave_tell *tell, void *arg)
 {
     s->tell = tell;
     s->tell_arg = arg;
+}
+
+void session_on_ahead(struct session *s, session_ahead *ahead, void *arg)
+{
+    s->ahead = ahead;
+    s->ahead_arg = arg;
 }
 
 bool session_ask_spaces(struct session *s)
@@ -221,25 +232,51 @@ int session_coming(struct raum *r, uint32_t space, bool *out, struct raum_error 
 
 /* ---- asking ---- */
 
-static int write_request(struct session *s, struct raum_error *error)
+static int put_request(struct session *s, struct buf *out, const char *since,
+                       const struct outgoing *changes, struct raum_error *error)
 {
     struct json_writer w;
+    const struct wire_request q = {.client = s->r->device,
+                                   .since = since,
+                                   .schema = 1,
+                                   .changes = changes->changes,
+                                   .count = changes->count};
+    buf_reset(out);
+    json_begin(&w, out);
+    wire_put_request(&w, &q);
+    return buf_error(out, error);
+}
+
+static int write_request(struct session *s, struct raum_error *error)
+{
     arena_reset(&s->arena);
-    buf_reset(&s->body);
-    s->stale = false;
+    s->stale &= s->early;
     int result = outgoing_take(s->r, &s->arena, &s->out, error);
     if (result == 0)
         result = choose(s, error);
-    if (result < 0)
-        return result;
-    struct wire_request q = {.client = s->r->device,
-                             .since = s->since,
-                             .schema = 1,
-                             .changes = s->out.changes,
-                             .count = s->out.count};
-    json_begin(&w, &s->body);
-    wire_put_request(&w, &q);
-    return buf_error(&s->body, error);
+    return result ? result : put_request(s, &s->body, s->since, &s->out, error);
+}
+
+static void put_step(const struct session *s, const struct buf *body, struct session_step *out)
+{
+    const struct space *space = s->part ? intern_space(s->r, s->part) : NULL;
+    out->action = SESSION_SEND;
+    out->body = buf_text(body);
+    out->len = body->len;
+    out->space = space ? space->id : NULL;
+}
+
+static void show_ahead(struct session *s, const struct wire_answer *answer)
+{
+    struct session_step step = {0};
+    const struct outgoing nothing = {0};
+    if (!s->ahead || !answer->more || !answer->until || s->out.more || s->stale)
+        return;
+    s->early = put_request(s, &s->next, answer->until, &nothing, NULL) == 0;
+    if (s->early) {
+        put_step(s, &s->next, &step);
+        s->ahead(s->ahead_arg, &step);
+    }
 }
 
 int session_next(struct session *s, int64_t now_ms, struct session_step *out,
@@ -268,11 +305,7 @@ int session_next(struct session *s, int64_t now_ms, struct session_step *out,
         out->until = s->until;
         break;
     case SENT:
-        out->action = SESSION_SEND;
-        out->body = buf_text(&s->body);
-        out->len = s->body.len;
-        out->space =
-            s->part && intern_space(s->r, s->part) ? intern_space(s->r, s->part)->id : NULL;
+        put_step(s, &s->body, out);
         break;
     }
     return 0;
@@ -491,6 +524,7 @@ static int take_answer(struct session *s, int64_t now_ms, const void *body, size
         wait_for(s, now_ms, 0, "the server's answer cannot be read");
         return 0;
     }
+    show_ahead(s, &answer);
     /* Which server it was is kept before what it took counts as taken: a crash between would leave
      * nothing to offer again once that server is another (G-O4). */
     result = look_at_epoch(s, answer.epoch, &again, error);
@@ -517,6 +551,7 @@ int session_answer(struct session *s, int64_t now_ms, int status, int64_t retry_
     if (s->state != SENT)
         return err_at(error, "sync", RAUM_EUSAGE, "nothing was asked");
     s->counts.unknown = 0;
+    s->early = false;
     if (status == 200)
         return take_answer(s, now_ms, body, len, error);
     if (status == 404 && s->part) { /* the space is not there for this account: since when? */
@@ -575,8 +610,9 @@ static int take_retract(struct session *s, struct json_value v, struct arena *a,
                *table = json_str(json_get(v, "table"), a), *id = json_str(json_get(v, "id"), a);
     if (!space || !table || !id)
         return RAUM_END;
-    s->again |= s->state == SENT;
-    s->stale |= s->state == SENT;
+    bool asked = s->state == SENT || s->early;
+    s->again |= asked;
+    s->stale |= asked;
     s->counts.retracted++;
     int result = PLANT(SYNC_WITHDRAW) ? 0 : incoming_retract(s->r, space, table, id, error);
     if (result == 0)

@@ -66,6 +66,11 @@ int session_event(struct session *s, int64_t now_ms, const char *name, const voi
 /* Where a stream begins: the cursor, copied to *out (NULL: the start). */
 int session_since(struct session *s, struct arena *a, char **out,
                   struct raum_error *error) BASE_CHECK;
+/* Hears, while an answer that says there is more is still to be merged, what will be asked next:
+ * its answer may be fetched meanwhile. `step` is lent for the call. When session_next then asks the
+ * very same (space and body), that answer is the answer; if not, it is thrown away. */
+typedef void session_ahead(void *arg, const struct session_step *step);
+void session_on_ahead(struct session *s, session_ahead *ahead, void *arg);
 /* Should the list of spaces be asked for? Once for each reason. */
 bool session_ask_spaces(struct session *s);
 /* Hears of spaces that the stream says were left, once they are erased. */

@@ -372,6 +372,47 @@ void net_forget(void)
         free(sim.packets[p].body);
 }
 
+/* What will be asked next is asked at once, as the command does. */
+void net_ahead(void *arg, const struct session_step *step)
+{
+    struct device *d = arg;
+    net_drop_early(d);
+    struct packet p = {sim_accounts[d->account], model_str(d->r->device), model_str(step->space),
+                       strndup(step->body, step->len), step->len};
+    d->early_for = p.body;
+    d->early_space = p.space;
+    if (net_serve(&p, true, &d->early, &d->early_len) != 200)
+        net_drop_early(d);
+}
+
+void net_drop_early(struct device *d)
+{
+    free(d->early);
+    free(d->early_for);
+    d->early = d->early_for = NULL;
+}
+
+/* Was it asked already? Then that is the answer, whatever happened since; sometimes only later. */
+static bool answered_early(int i)
+{
+    struct device *d = &sim.devices[i];
+    if (!d->early)
+        return false;
+    bool same = strcmp(d->early_for, d->sent) == 0 && d->early_space == d->sent_space;
+    char *body = same ? d->early : NULL;
+    if (same)
+        d->early = NULL;
+    net_drop_early(d);
+    if (same && sim_below(4) == 0) {
+        d->late = body;
+        d->late_len = d->early_len;
+    } else if (same) {
+        answer(i, 200, body, d->early_len);
+        free(body);
+    }
+    return same;
+}
+
 /* What is between a request and its answer, when not all is well. */
 static void unlucky(int i, uint32_t luck)
 {
@@ -427,6 +468,8 @@ bool net_turn(int i, bool fair)
         return true;
     }
     remember_sent(d, &step);
+    if (answered_early(i))
+        return true;
     if (!fair) {
         unlucky(i, sim_below(100));
         return true;

@@ -125,6 +125,7 @@ void device_open(int i)
         .folder = d->root, .account = sim_accounts[d->account], .env = &d->world.env};
     NEED(raum_open(&d->r, &options, &sim.error));
     NEED(session_new(&d->session, d->r, &sim.error));
+    session_on_ahead(d->session, net_ahead, d);
 }
 
 void device_close(int i)
@@ -141,6 +142,7 @@ void device_close(int i)
     d->session = NULL;
     free(d->late);
     d->late = NULL;
+    net_drop_early(d);
 }
 
 void device_reboot(int i)

@@ -35,6 +35,9 @@ struct device {
     struct session *session;
     char *late; /* an answer that is still on its way */
     size_t late_len;
+    const char *early_space;
+    char *early, *early_for; /* one that was fetched before its question was due */
+    size_t early_len;
     char *sent; /* what was asked last */
     size_t sent_len;
     const char *sent_space;
@@ -127,6 +130,10 @@ struct raum_handle *device_scope(int i, int place);
 
 /* One turn of a device's session. `fair`: nothing is lost. False: it has nothing to say. */
 bool net_turn(int i, bool fair);
+/* session_ahead; arg: the device. And the answer it got forgotten. */
+struct session_step;
+void net_ahead(void *device, const struct session_step *step);
+void net_drop_early(struct device *d);
 /* A request at the server, of one space or (NULL) of all; *answer is free()'d. The status, 0: the
  * server died over it. */
 int net_serve(const struct packet *p, bool may_die, char **answer, size_t *answer_len);
