@@ -105,7 +105,7 @@ struct file sample(const char *name)
 /* Files below a folder. */
 int files_in(const char *name)
 {
-    char path[512], two[600];
+    char path[512], two[800];
     char names[FILES_MAX][256];
     int count = 0;
     snprintf(path, sizeof path, "%s/%s", g.desk.kit.folder, name);

@@ -33,7 +33,7 @@ static const struct raum_env *env(void)
 
 static const char *in(const char *where, const char *name)
 {
-    static char path[4][256];
+    static char path[4][300];
     static int next;
     next = (next + 1) % 4;
     snprintf(path[next], sizeof path[next], "%s/%s", where, name);
