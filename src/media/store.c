@@ -1,5 +1,6 @@
 #include "media/store.h"
 
+#include "media/coming.h"
 #include "media/strip.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +10,9 @@
 #define HASH_LEN (MEDIA_HASH_TEXT - 1)
 #define NAME_MAX_LEN 120
 #define ORPHAN_MS 3600000 /* a put that is still writing its variants is younger */
+#define COMING_MS                                                                                  \
+    ((int64_t)7 * 24 * 3600 * 1000) /* parts of an original that nobody fetches on                 \
+                                     */
 
 struct media_store {
     const struct raum_env *env;
@@ -239,16 +243,50 @@ out:
     return rc;
 }
 
+/* A variant may be here alone: it came so from a server. */
+static int find_variant(const struct media_store *s, const char *hash, enum media_variant variant,
+                        struct name *n, struct raum_error *error)
+{
+    if (variant == MEDIA_ORIGINAL)
+        return find_live(s, hash, n, error);
+    if (!hash_valid(hash))
+        return not_found(error);
+    *n = (struct name){.type = MEDIA_WEBP, .variant = variant};
+    memcpy(n->hash, hash, MEDIA_HASH_TEXT);
+    return name_exists(s, n) ? 0 : not_found(error);
+}
+
+int media_store_put_thumb(struct media_store *s, const char *hash, const void *data, size_t len,
+                          struct raum_error *error)
+{
+    struct name n;
+    struct media_facts facts;
+    struct buf thumb = {.data = (char *)(uintptr_t)data, .len = len};
+    char folder[MEDIA_PATH_MAX];
+    if (!hash_valid(hash))
+        return not_found(error);
+    if (find_live(s, hash, &n, NULL) == 0 || find_variant(s, hash, MEDIA_THUMB, &n, NULL) == 0)
+        return 0; /* what was made here is not replaced by what somebody sends */
+    int rc = media_sniff(data, len, &facts, error);
+    if (rc)
+        return rc;
+    if (facts.type != MEDIA_WEBP || facts.width > MEDIA_THUMB_SIDE ||
+        facts.height > MEDIA_THUMB_SIDE)
+        return err_at(error, "media", RAUM_EUNSUPPORTED_MEDIA, "this is no small picture");
+    n = (struct name){.type = MEDIA_WEBP, .variant = MEDIA_THUMB};
+    memcpy(n.hash, hash, MEDIA_HASH_TEXT);
+    folder_path(s, LIVE, hash, folder);
+    rc = file_error(error, s->env->folder_make(s->env->ctx, folder, 0700), "make", folder);
+    return rc ? rc : write_variant(s, &n, &thumb, error);
+}
+
 int media_store_path(struct media_store *s, const char *hash, enum media_variant variant,
                      char path[MEDIA_PATH_MAX], struct raum_error *error)
 {
-    struct name original, n;
-    int rc = find_live(s, hash, &original, error);
+    struct name n;
+    int rc = find_variant(s, hash, variant, &n, error);
     if (rc)
         return rc;
-    n = variant_name(&original, variant);
-    if (variant != MEDIA_ORIGINAL && !name_exists(s, &n))
-        return not_found(error);
     name_path(s, &n, path);
     return 0;
 }
@@ -269,12 +307,11 @@ int media_store_name(const struct media_store *s, const char *hash, enum media_t
 int media_store_read(struct media_store *s, const char *hash, enum media_variant variant,
                      void **data, size_t *len, enum media_type *type, struct raum_error *error)
 {
-    struct name original, n;
+    struct name n;
     char path[MEDIA_PATH_MAX];
-    int rc = find_live(s, hash, &original, error);
+    int rc = find_variant(s, hash, variant, &n, error);
     if (rc)
         return rc;
-    n = variant_name(&original, variant);
     name_path(s, &n, path);
     if (type)
         *type = n.type;
@@ -368,6 +405,13 @@ static int remove_name(struct media_store *s, const struct name *n, struct raum_
     return rc == RAUM_ENOT_FOUND ? 0 : file_error(error, rc, "remove", path);
 }
 
+static int remove_each(struct media_store *s, void *arg, const struct name *n,
+                       struct raum_error *error)
+{
+    (void)arg;
+    return remove_name(s, n, error);
+}
+
 /* A variant that is not there is no error; an original is. */
 static int move(struct media_store *s, const struct name *from, const struct name *to,
                 struct raum_error *error)
@@ -393,6 +437,10 @@ int media_store_trash(struct media_store *s, const char *hash, struct raum_error
     struct name original;
     char folder[MEDIA_PATH_MAX];
     int rc = find_live(s, hash, &original, error);
+    if (rc == RAUM_ENOT_FOUND && hash_valid(hash)) { /* a thumb alone comes from the server again */
+        int gone = each_in(s, LIVE, hash, hash, remove_each, NULL, error);
+        return gone ? gone : rc;
+    }
     if (rc)
         return rc;
     int64_t now = s->env->now_ms(s->env->ctx);
@@ -441,13 +489,6 @@ int media_store_restore(struct media_store *s, const char *hash, struct raum_err
     return rc;
 }
 
-static int remove_each(struct media_store *s, void *arg, const struct name *n,
-                       struct raum_error *error)
-{
-    (void)arg;
-    return remove_name(s, n, error);
-}
-
 int media_store_erase(struct media_store *s, const char *hash, struct raum_error *error)
 {
     struct name original;
@@ -456,6 +497,8 @@ int media_store_erase(struct media_store *s, const char *hash, struct raum_error
     int rc = find_live(s, hash, &original, NULL) == 0 ? remove_name(s, &original, error) : 0;
     if (rc == 0)
         rc = each_in(s, LIVE, hash, hash, remove_each, NULL, error);
+    if (rc == 0)
+        rc = media_coming_drop(s->env, s->dir, hash, error);
     return rc ? rc : each_in(s, TRASH, hash, hash, remove_each, NULL, error);
 }
 
@@ -481,7 +524,8 @@ static int purge_orphan(struct media_store *s, void *arg, const struct name *n,
     struct name original;
     char path[MEDIA_PATH_MAX];
     int64_t size, modified;
-    if (n->variant == MEDIA_ORIGINAL || find_live(s, n->hash, &original, NULL) == 0)
+    if (n->variant == MEDIA_ORIGINAL || n->variant == MEDIA_THUMB ||
+        find_live(s, n->hash, &original, NULL) == 0)
         return 0;
     name_path(s, n, path);
     if (s->env->file_size(s->env->ctx, path, &size, &modified) || modified > p->now - ORPHAN_MS)
@@ -497,6 +541,8 @@ int media_store_purge(struct media_store *s, int64_t age_ms, uint32_t *count,
     int rc = each_everywhere(s, TRASH, purge_old, &p, error);
     if (rc == 0)
         rc = each_everywhere(s, LIVE, purge_orphan, &p, error);
+    if (rc == 0)
+        rc = media_coming_purge(s->env, s->dir, now - COMING_MS, error);
     if (count)
         *count = p.count;
     return rc;
@@ -511,9 +557,16 @@ static int walk_file(struct media_store *s, void *arg, const struct name *n,
                      struct raum_error *error)
 {
     struct walk *w = arg;
-    struct media_entry entry = {n->hash, n->type, n->ms};
-    (void)s, (void)error;
-    return n->variant == MEDIA_ORIGINAL ? w->each(w->arg, &entry) : 0;
+    struct media_entry entry = {n->hash, n->type, n->ms, n->variant == MEDIA_ORIGINAL};
+    struct name original;
+    char path[MEDIA_PATH_MAX];
+    int64_t size, modified, now = s->env->now_ms(s->env->ctx);
+    (void)error;
+    name_path(s, n, path);
+    bool alone = n->variant == MEDIA_THUMB && !n->ms && find_live(s, n->hash, &original, NULL) &&
+                 s->env->file_size(s->env->ctx, path, &size, &modified) == 0 &&
+                 modified <= now - ORPHAN_MS;
+    return entry.whole || alone ? w->each(w->arg, &entry) : 0;
 }
 
 int media_store_each(struct media_store *s, media_store_each_fn *each, void *arg,
