@@ -100,7 +100,8 @@ int media_files_here(struct raum *r, const char *hash, bool *whole, bool *thumb,
     int result = find(r, "media", hash, &f, folder, error);
     *whole = result == 0 && original(&f) != NULL;
     for (size_t i = 0; i < f.count && result == 0; i++)
-        *thumb = *thumb || strcmp(f.names[i] + HASH_LEN, ".thumb.webp") == 0;
+        *thumb = *thumb || strcmp(f.names[i] + HASH_LEN, ".thumb.webp") == 0 ||
+                 strcmp(f.names[i] + HASH_LEN, ".came.webp") == 0;
     let_go(&f);
     return result;
 }

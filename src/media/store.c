@@ -21,6 +21,7 @@ struct media_store {
 
 static const char *const areas[] = {"media", "trash"};
 enum { LIVE, TRASH };
+#define CAME MEDIA_VARIANTS /* the thumb of an original that may not be here */
 
 /* What a file's name says. */
 struct name {
@@ -32,7 +33,7 @@ struct name {
 
 static const char *suffix(enum media_variant variant)
 {
-    static const char *const text[MEDIA_VARIANTS] = {"", "thumb.", "medium.", "large."};
+    static const char *const text[CAME + 1] = {"", "thumb.", "medium.", "large.", "came."};
     return text[variant];
 }
 
@@ -72,7 +73,7 @@ static bool name_parse(const char *text, int area, struct name *n)
             return false;
         text += 14;
     }
-    for (int v = MEDIA_THUMB; v < MEDIA_VARIANTS; v++)
+    for (int v = MEDIA_THUMB; v <= CAME; v++)
         if (strncmp(text, suffix(v), strlen(suffix(v))) == 0)
             n->variant = v;
     text += strlen(suffix(n->variant));
@@ -243,17 +244,34 @@ out:
     return rc;
 }
 
-/* A variant may be here alone: it came so from a server. */
+static struct name came_name(const char *hash)
+{
+    struct name n = {.type = MEDIA_WEBP, .variant = CAME};
+    memcpy(n.hash, hash, MEDIA_HASH_TEXT);
+    return n;
+}
+
+/* A variant of an original that is here; or the thumb that came from a server. */
 static int find_variant(const struct media_store *s, const char *hash, enum media_variant variant,
                         struct name *n, struct raum_error *error)
 {
-    if (variant == MEDIA_ORIGINAL)
-        return find_live(s, hash, n, error);
-    if (!hash_valid(hash))
-        return not_found(error);
-    *n = (struct name){.type = MEDIA_WEBP, .variant = variant};
-    memcpy(n->hash, hash, MEDIA_HASH_TEXT);
-    return name_exists(s, n) ? 0 : not_found(error);
+    struct name original;
+    int rc = find_live(s, hash, &original, error);
+    if (variant == MEDIA_ORIGINAL) {
+        *n = original;
+        return rc;
+    }
+    if (rc == 0) {
+        *n = variant_name(&original, variant);
+        if (name_exists(s, n))
+            return 0;
+    }
+    if (variant == MEDIA_THUMB && hash_valid(hash)) {
+        *n = came_name(hash);
+        if (name_exists(s, n))
+            return 0;
+    }
+    return not_found(error);
 }
 
 int media_store_put_thumb(struct media_store *s, const char *hash, const void *data, size_t len,
@@ -265,7 +283,7 @@ int media_store_put_thumb(struct media_store *s, const char *hash, const void *d
     char folder[MEDIA_PATH_MAX];
     if (!hash_valid(hash))
         return not_found(error);
-    if (find_live(s, hash, &n, NULL) == 0 || find_variant(s, hash, MEDIA_THUMB, &n, NULL) == 0)
+    if (find_variant(s, hash, MEDIA_THUMB, &n, NULL) == 0)
         return 0; /* what was made here is not replaced by what somebody sends */
     int rc = media_sniff(data, len, &facts, error);
     if (rc)
@@ -273,8 +291,7 @@ int media_store_put_thumb(struct media_store *s, const char *hash, const void *d
     if (facts.type != MEDIA_WEBP || facts.width > MEDIA_THUMB_SIDE ||
         facts.height > MEDIA_THUMB_SIDE)
         return err_at(error, "media", RAUM_EUNSUPPORTED_MEDIA, "this is no small picture");
-    n = (struct name){.type = MEDIA_WEBP, .variant = MEDIA_THUMB};
-    memcpy(n.hash, hash, MEDIA_HASH_TEXT);
+    n = came_name(hash);
     folder_path(s, LIVE, hash, folder);
     rc = file_error(error, s->env->folder_make(s->env->ctx, folder, 0700), "make", folder);
     return rc ? rc : write_variant(s, &n, &thumb, error);
@@ -437,12 +454,12 @@ int media_store_trash(struct media_store *s, const char *hash, struct raum_error
     struct name original;
     char folder[MEDIA_PATH_MAX];
     int rc = find_live(s, hash, &original, error);
-    if (rc == RAUM_ENOT_FOUND && hash_valid(hash)) { /* a thumb alone comes from the server again */
-        int gone = each_in(s, LIVE, hash, hash, remove_each, NULL, error);
-        return gone ? gone : rc;
-    }
-    if (rc)
+    if (rc && rc != RAUM_ENOT_FOUND)
         return rc;
+    struct name came = came_name(hash_valid(hash) ? hash : "");
+    int gone = came.hash[0] ? remove_name(s, &came, error) : 0; /* it comes again */
+    if (rc || gone)
+        return gone ? gone : rc;
     int64_t now = s->env->now_ms(s->env->ctx);
     now = now > 0 ? now : 1;
     folder_path(s, TRASH, hash, folder);
@@ -524,7 +541,7 @@ static int purge_orphan(struct media_store *s, void *arg, const struct name *n,
     struct name original;
     char path[MEDIA_PATH_MAX];
     int64_t size, modified;
-    if (n->variant == MEDIA_ORIGINAL || n->variant == MEDIA_THUMB ||
+    if (n->variant == MEDIA_ORIGINAL || n->variant == CAME ||
         find_live(s, n->hash, &original, NULL) == 0)
         return 0;
     name_path(s, n, path);
@@ -559,13 +576,8 @@ static int walk_file(struct media_store *s, void *arg, const struct name *n,
     struct walk *w = arg;
     struct media_entry entry = {n->hash, n->type, n->ms, n->variant == MEDIA_ORIGINAL};
     struct name original;
-    char path[MEDIA_PATH_MAX];
-    int64_t size, modified, now = s->env->now_ms(s->env->ctx);
     (void)error;
-    name_path(s, n, path);
-    bool alone = n->variant == MEDIA_THUMB && !n->ms && find_live(s, n->hash, &original, NULL) &&
-                 s->env->file_size(s->env->ctx, path, &size, &modified) == 0 &&
-                 modified <= now - ORPHAN_MS;
+    bool alone = n->variant == CAME && find_live(s, n->hash, &original, NULL) != 0;
     return entry.whole || alone ? w->each(w->arg, &entry) : 0;
 }
 

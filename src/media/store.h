@@ -4,12 +4,13 @@
  *
  *     DIR/media/xx/HASH.jpg           original without metadata (jpg png webp heic avif)
  *     DIR/media/xx/HASH.thumb.webp    variants: thumb, medium, large
+ *     DIR/media/xx/HASH.came.webp     the thumb of an original that is elsewhere, from a server
  *     DIR/trash/xx/HASH.MS.jpg        deleted at MS (milliseconds since 1970, 13 digits)
  *     DIR/trash/xx/HASH.MS.thumb.webp
  *     DIR/coming/xx/HASH.OFFSET       parts of an original on its way here (coming.h)
  *
- * The original decides: it is written last and moved first, so neither a crash nor a reader in
- * between meets half a picture (G-P4, G-O1). A thumb may be here alone, fetched from a server.
+ * The original decides: it is written last and moved first, and a variant whose original is not
+ * there is not found. So neither a crash nor a reader in between meets half a picture (G-P4, G-O1).
  * Safe from several processes, except that nobody may put a picture while another deletes it: the
  * engine does both inside its write lock. Speaks to files only through struct raum_env. */
 #ifndef MEDIA_STORE_H
