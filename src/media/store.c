@@ -10,9 +10,8 @@
 #define HASH_LEN (MEDIA_HASH_TEXT - 1)
 #define NAME_MAX_LEN 120
 #define ORPHAN_MS 3600000 /* a put that is still writing its variants is younger */
-#define COMING_MS                                                                                  \
-    ((int64_t)7 * 24 * 3600 * 1000) /* parts of an original that nobody fetches on                 \
-                                     */
+#define COMING_MS ((int64_t)7 * 24 * 3600 * 1000) /* parts that nobody fetches on */
+#define UNFINISHED ".new-" /* as file_write calls what it has not renamed yet */
 
 struct media_store {
     const struct raum_env *env;
@@ -550,6 +549,47 @@ static int purge_orphan(struct media_store *s, void *arg, const struct name *n,
     return remove_name(s, n, error);
 }
 
+/* What a crash left of a file that was being written holds a picture's bytes, too. */
+static int remove_unfinished(struct media_store *s, const char *area, const char *two,
+                             int64_t before, struct raum_error *error)
+{
+    char folder[MEDIA_PATH_MAX], path[2 * MEDIA_PATH_MAX];
+    struct buf names;
+    size_t at = 0;
+    snprintf(folder, sizeof folder, "%s/%s/%s", s->dir, area, two);
+    int rc = list(s, folder, &names, error);
+    for (const char *name; rc == 0 && (name = next_name(&names, &at));) {
+        int64_t size, modified;
+        size_t len = strlen(name);
+        bool ours = strncmp(name, UNFINISHED, sizeof UNFINISHED - 1) == 0 && len > 4 &&
+                    strcmp(name + len - 4, ".tmp") == 0;
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        if (ours && s->env->file_size(s->env->ctx, path, &size, &modified) == 0 &&
+            modified <= before)
+            rc = file_error(error, s->env->file_remove(s->env->ctx, path), "remove", path);
+    }
+    buf_release(&names);
+    return rc;
+}
+
+static int purge_unfinished(struct media_store *s, int64_t before, struct raum_error *error)
+{
+    static const char *const all[] = {"media", "trash", "coming"};
+    char path[MEDIA_PATH_MAX];
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++) {
+        struct buf folders;
+        size_t at = 0;
+        snprintf(path, sizeof path, "%s/%s", s->dir, all[i]);
+        rc = list(s, path, &folders, error);
+        for (const char *two; rc == 0 && (two = next_name(&folders, &at));)
+            if (strlen(two) == 2)
+                rc = remove_unfinished(s, all[i], two, before, error);
+        buf_release(&folders);
+    }
+    return rc;
+}
+
 int media_store_purge(struct media_store *s, int64_t age_ms, uint32_t *count,
                       struct raum_error *error)
 {
@@ -560,6 +600,8 @@ int media_store_purge(struct media_store *s, int64_t age_ms, uint32_t *count,
         rc = each_everywhere(s, LIVE, purge_orphan, &p, error);
     if (rc == 0)
         rc = media_coming_purge(s->env, s->dir, now - COMING_MS, error);
+    if (rc == 0)
+        rc = purge_unfinished(s, now - ORPHAN_MS, error);
     if (count)
         *count = p.count;
     return rc;
