@@ -156,6 +156,9 @@ static int round_of_both(struct cli *cli, struct session *s, const struct media_
     }
     if (rc == 0 || rc == RAUM_EUNREACHABLE) /* what was done is said */
         sync_say(cli, session_counts(s), media.sync ? media_sync_counts(media.sync) : NULL);
+    const struct media_counts *n = media.sync ? media_sync_counts(media.sync) : NULL;
+    if (rc == 0 && n && n->absent)
+        cli_note(cli, tr("%u pictures are not at the server yet"), n->absent);
     sync_media_close(&media);
     return rc;
 }

@@ -23,5 +23,6 @@ const struct text_pair text_media[] = {
     {"%lld of them are not here yet: raum sync", "%lld davon sind noch nicht hier: raum sync"},
     {"%lld pictures of this space are not here yet: raum sync",
      "%lld Bilder dieses Raums sind noch nicht hier: raum sync"},
+    {"%u pictures are not at the server yet", "%u Bilder sind noch nicht auf dem Server"},
     {0},
 };

@@ -133,7 +133,14 @@ is 0 $lena sync --status; silent UNSUPPORTED_MEDIA
 
 is 0 --data carl sync --quiet
 same 200 "$(status_of carl "$media/thumb")" 'a member'
+noise one.png 30 20
+noise two.png 20 30
+is 0 --data carl --space familie image add one.png --quiet
+is 0 --data carl sync --json; same 1 "$(json '$v->{picturesSent}')" 'one of his'
+is 0 --data carl --space familie image add two.png --quiet
 is 0 --data carl --space familie space leave
+is 0 --data carl quarantine list --json
+same 1 "$(json '$v->[0]{pictures}')" 'set aside: what no server has'
 is 0 --data dora register "$url" dora@example.org
 for name in carl dora; do
     same 404 "$(status_of $name "$media/thumb")" "$name, without more"
@@ -151,6 +158,20 @@ for name in carl dora; do
     is 0 --data $name sync --json; same 0 "$(json '$v->{thumbs}')" "$name gets nothing"
 done
 same 0 "$(find carl/accounts/*/media -type f 2>/dev/null | wc -l)" 'nothing stays when one leaves'
+
+# ---- turned private: withdrawn with its bytes (G-T9)
+
+noise mine.png 25 20
+is 0 $lena --space familie image add mine.png --label secret --json; secret=$(json '$v->[0]{id}')
+is 0 $lena sync --quiet; is 0 $mia sync --media all --quiet
+is 0 $mia --space familie image show "$secret" --json
+same original "$(json '$v->{here}')" 'shared'; theirs=$(json '$v->{mediaId}')
+hash=$("$RAUM" $mia --space familie image open "$secret" </dev/null); hash=$(basename "$hash" .png)
+is 0 $lena --space familie image set "$secret" --private --quiet
+is 0 $lena sync --quiet; is 0 $mia sync --quiet
+same 0 "$(files mia "$hash*")" 'withdrawn'; [ "$(files lena "$hash*")" -gt 0 ] && ok || ko 'and here?'
+same 404 "$(status_of mia "$theirs")" 'no more for her'
+same 200 "$(status_of lena "$theirs")" 'for its author it is there'
 
 # ---- deleted, restored, deleted for ever (G-P4)
 
