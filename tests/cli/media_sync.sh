@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Pictures travel: added offline here, seen there; deleted and deleted for ever (G-P4); killed in the
-# middle, on both sides (G-O1); refused without holding up others (G-P5); of no use to those who only
-# know an id (G-P2, G-P7); without their place, upright (G-P3). The plain program: times are
+# Pictures travel: added offline here, seen there; deleted and deleted for ever (G-P4); killed in
+# the middle, on both sides (G-O1); refused without holding up others (G-P5); of no use to those who
+# only know an id (G-P2, G-P7); without their place, upright (G-P3). The plain program: times are
 # measured.
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi # killed is the process, not the machine
 RAUM_ASAN=''
@@ -166,10 +166,12 @@ is 0 $lena --space familie image add mine.png --label secret --json; secret=$(js
 is 0 $lena sync --quiet; is 0 $mia sync --media all --quiet
 is 0 $mia --space familie image show "$secret" --json
 same original "$(json '$v->{here}')" 'shared'; theirs=$(json '$v->{mediaId}')
-hash=$("$RAUM" $mia --space familie image open "$secret" </dev/null); hash=$(basename "$hash" .png)
+hash=$("$RAUM" $mia --space familie image open "$secret" </dev/null)
+hash=$(basename "$hash" .png)
 is 0 $lena --space familie image set "$secret" --private --quiet
 is 0 $lena sync --quiet; is 0 $mia sync --quiet
-same 0 "$(files mia "$hash*")" 'withdrawn'; [ "$(files lena "$hash*")" -gt 0 ] && ok || ko 'and here?'
+same 0 "$(files mia "$hash*")" 'withdrawn'
+[ "$(files lena "$hash*")" -gt 0 ] && ok || ko 'and here?'
 same 404 "$(status_of mia "$theirs")" 'no more for her'
 same 200 "$(status_of lena "$theirs")" 'for its author it is there'
 
@@ -196,7 +198,8 @@ is 0 $lena --space familie garment delete "$coat" --forever --quiet
 is 0 $lena sync --json; same 1 "$(json '$v->{picturesErased}')" 'the server is told'
 is 0 $laptop sync --quiet; is 0 $mia sync --quiet
 hash=$(basename "$(find mia/accounts/*/media -name '*.jpg')" .jpg)
-same 0 "$(files lena "$hash*")" "for ever, on Lena's"; same 0 "$(files laptop "$hash*")" 'on her laptop'
+same 0 "$(files lena "$hash*")" "for ever, on Lena's"
+same 0 "$(files laptop "$hash*")" 'on her laptop'
 same 404 "$(status_of lena "$media")" 'at the server'
 [ "$(files mia "$hash*")" -gt 0 ] && ok || ko "mia's own went with it"
 same 200 "$(status_of mia "$mine")" 'and is there'
@@ -251,7 +254,8 @@ ended KILL $victim
 had=$(find laptop/accounts/*/coming -type f | wc -l)
 [ "$had" -ge 6 ] && ok || ko "only $had parts are here"
 is 0 $laptop --space familie image open "$big"
-cmp -s "$(cat "$out")" lena/accounts/*/media/*/"$(basename "$(cat "$out")")" && ok || ko 'other bytes'
+file=$(cat "$out")
+cmp -s "$file" lena/accounts/*/media/*/"$(basename "$file")" && ok || ko 'other bytes'
 same 0 "$(find laptop/accounts/*/coming -name '*.0*' | wc -l)" 'no parts are left'
 close_house home
 finish

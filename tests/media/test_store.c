@@ -396,7 +396,7 @@ static void test_orphans_are_swept(void **state)
     media_store_free(store);
 }
 
-/* What came from a server: a thumb alone, parts of an original, and what a crash left of a write. */
+/* What came from a server: a thumb alone, parts of an original; what a crash left of a write. */
 static void test_what_came_from_elsewhere(void **state)
 {
     struct media_item item;

@@ -79,7 +79,7 @@ static void create(const struct media_step *step, struct answer *a)
     const char *length = header_of(step, "Upload-Length: ");
     assert_non_null(header_of(step, "Upload-Metadata: spaceId "));
     assert_true(server.count < 8);
-    *t = (struct there){.length = (size_t)atol(length)};
+    *t = (struct there){.length = (size_t)strtoul(length, NULL, 10)};
     snprintf(t->id, sizeof t->id, "upload%d", server.count++);
     append(t, step, a);
     a->status = 201;
@@ -91,7 +91,7 @@ static void upload(const struct media_step *step, struct answer *a)
     struct there *t = find(step->path + strlen("/api/v1/media/uploads/"));
     a->status = t ? 200 : 404;
     if (t && strcmp(step->method, "PATCH") == 0) {
-        size_t at = (size_t)atol(header_of(step, "Upload-Offset: "));
+        size_t at = (size_t)strtoul(header_of(step, "Upload-Offset: "), NULL, 10);
         a->status = at == t->len ? 204 : 409;
         if (a->status == 204)
             append(t, step, a);
