@@ -197,7 +197,7 @@ static int begin(struct media_sync *m, enum media_work work, int64_t now_ms,
     case MEDIA_DO_THUMB:
         return media_fetch_thumb(m, error);
     case MEDIA_DO_WHOLE:
-        return media_fetch_whole(m, now_ms, error);
+        return media_fetch_whole(m, error);
     case MEDIA_DO_LOOK:
         break;
     }

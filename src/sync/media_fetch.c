@@ -162,11 +162,10 @@ static int resume(struct media_sync *m, const struct media_ref *ref, struct raum
     return media_coming_read(m->r->env, m->r->folder, ref->hash, &m->down.data, error);
 }
 
-int media_fetch_whole(struct media_sync *m, int64_t now_ms, struct raum_error *error)
+int media_fetch_whole(struct media_sync *m, struct raum_error *error)
 {
     struct media_ref ref;
     int rc = 0;
-    (void)now_ms;
     if (!media_ref_stands(m, &m->job, &ref)) { /* first what it is */
         m->job.work = MEDIA_DO_THUMB;
         rc = replica_begin(m->r, error);

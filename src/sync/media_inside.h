@@ -51,7 +51,7 @@ struct media_sync {
 int media_send_begin(struct media_sync *m, int64_t now_ms, struct raum_error *error) BASE_CHECK;
 int media_send_erase(struct media_sync *m, struct raum_error *error) BASE_CHECK;
 int media_fetch_thumb(struct media_sync *m, struct raum_error *error) BASE_CHECK;
-int media_fetch_whole(struct media_sync *m, int64_t now_ms, struct raum_error *error) BASE_CHECK;
+int media_fetch_whole(struct media_sync *m, struct raum_error *error) BASE_CHECK;
 /* Takes its answer, of 2xx or of 400 … 499 (without 401 and 429). */
 int media_send_heard(struct media_sync *m, int64_t now_ms, const struct media_heard *heard,
                      struct raum_error *error) BASE_CHECK;

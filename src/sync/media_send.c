@@ -52,12 +52,15 @@ static void add_part(struct media_sync *m, size_t most)
 }
 
 /* With its first part: a small picture is one request. */
-static int create(struct media_sync *m, struct raum_error *error)
+static int create(struct media_sync *m, int64_t now_ms, struct raum_error *error)
 {
     const struct space *s = intern_space(m->r, m->job.space);
     char *meta = m->header[0];
-    if (!s || !s->id)
-        return MEDIA_AGAIN;
+    if (!s || !s->id) { /* gone just now: the next look at the spaces knows */
+        media_send_end(m);
+        int rc = media_job_later(m, now_ms, SPACE_MS, error);
+        return rc ? rc : MEDIA_AGAIN;
+    }
     m->up.offset = 0;
     snprintf(m->path, sizeof m->path, "/api/v1/media");
     media_ask_for(m, ASK_CREATE, "POST");
@@ -71,7 +74,6 @@ static int create(struct media_sync *m, struct raum_error *error)
     m->step.headers[1] = meta;
     m->step.headers[2] = m->header[1];
     add_part(m, m->part);
-    (void)error;
     return 0;
 }
 
@@ -112,7 +114,6 @@ int media_send_begin(struct media_sync *m, int64_t now_ms, struct raum_error *er
 {
     struct media_ref ref;
     int rc = 0;
-    (void)now_ms;
     if (m->up.active && (!media_ref_stands(m, &m->job, &ref) || ref.sent != MEDIA_UNSENT ||
                          strcmp(ref.hash, m->up.ref.hash) != 0)) {
         media_send_end(m);
@@ -123,7 +124,7 @@ int media_send_begin(struct media_sync *m, int64_t now_ms, struct raum_error *er
     if (rc)
         return rc;
     if (!m->up.job.place[0])
-        return create(m, error);
+        return create(m, now_ms, error);
     go_on(m);
     return 0;
 }
