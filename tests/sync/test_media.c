@@ -168,6 +168,7 @@ static struct place p;
 static struct media_sync *m;
 static uint32_t team;
 static int64_t until;
+static void (*between)(void); /* what another process does before the answer is heard, once */
 
 static void begin(bool originals)
 {
@@ -197,6 +198,9 @@ static enum media_action turn(void)
         return step.action;
     serve(&step, &a);
     p.world.now_ms += 5;
+    if (between)
+        between();
+    between = NULL;
     bool lost = server.lost && --server.lost == 0;
     const struct media_heard heard = {.status = lost ? 0 : a.status,
                                       .body = a.body,
@@ -470,6 +474,30 @@ static void test_deleted_while_sent(void **state)
     assert_int_equal(state_of(0).erasing, 0);
 }
 
+static void sent_by_another(void)
+{
+    OK(replica_begin(p.raum, &error));
+    OK(db_exec(p.raum->db, "UPDATE media SET sent = 1", &error));
+    OK(replica_commit(p.raum, &error));
+}
+
+/* Another process of this device was quicker: the rest is not sent. */
+static void test_sent_by_another(void **state)
+{
+    char media[RAUM_ID_MAX];
+    (void)state;
+    add("gps.png", media);
+    struct media_job job = {.space = team, .work = MEDIA_DO_SEND};
+    snprintf(job.id, sizeof job.id, "%s", media);
+    server.count = 1;
+    server.list[0] = (struct there){.id = "upload0", .length = 2000, .len = 10};
+    OK(media_work_place(p.raum, &job, "/api/v1/media/uploads/upload0", &error));
+    between = sent_by_another;
+    assert_int_equal(turn(), MEDIA_ASK);
+    assert_int_equal(until_idle(3), MEDIA_IDLE);
+    assert_int_equal(server.bytes, 0);
+}
+
 /* ---- fetching ---- */
 
 static void test_fetched(void **state)
@@ -502,6 +530,43 @@ static void test_fetched(void **state)
     assert_int_equal(len, t->len);
     assert_memory_equal(data, t->data, len);
     free(data);
+}
+
+static void withdrawn(void)
+{
+    OK(replica_begin(p.raum, &error));
+    OK(media_work_done(p.raum, team, "pic", MEDIA_DO_THUMB, &error));
+    OK(replica_commit(p.raum, &error));
+}
+
+static int count_files(void *arg, const struct media_entry *entry)
+{
+    (void)entry;
+    (*(int *)arg)++;
+    return 0;
+}
+
+/* What nobody wants any more when it comes is not kept; nor are bytes of another hash, though they
+ * be a picture. */
+static void test_not_kept(void **state)
+{
+    int files = 0;
+    (void)state;
+    struct there *t = put_there("pic");
+    arrive("row", "pic", NULL);
+    between = withdrawn;
+    assert_int_equal(until_idle(3), MEDIA_IDLE);
+    assert_int_equal(kit_raw(p.raum, "SELECT count(*) FROM media"), 0);
+    memset(t->hash, 'a', sizeof t->hash - 1);
+    begin(true);
+    OK(replica_begin(p.raum, &error));
+    OK(media_work_add(p.raum, team, "pic", MEDIA_DO_THUMB, &error));
+    OK(replica_commit(p.raum, &error));
+    assert_int_equal(until_idle(40), MEDIA_IDLE);
+    assert_string_equal(here("pic"), "thumb");
+    assert_int_equal(state_of(team).refused, 1);
+    OK(media_store_each(p.pictures.store, count_files, &files, &error));
+    assert_int_equal(files, 1);
 }
 
 /* A server that sends something else: nothing of it is kept. */
@@ -606,9 +671,9 @@ static void test_let_go(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_sent_whatever_is_lost), T(test_sent_in_parts), T(test_refused), T(test_waiting),
-        T(test_deleted_while_sent),    T(test_fetched),       T(test_ids),     T(test_let_go),
-        T(test_hostile_server),
+        T(test_sent_whatever_is_lost), T(test_sent_in_parts),   T(test_refused),  T(test_waiting),
+        T(test_deleted_while_sent),    T(test_fetched),         T(test_ids),      T(test_let_go),
+        T(test_hostile_server),        T(test_sent_by_another), T(test_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
