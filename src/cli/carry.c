@@ -15,7 +15,7 @@ static int carry_one(void *arg, const struct media_entry *entry)
     struct media_item item;
     void *data = NULL;
     size_t len;
-    if (entry->trashed_ms)
+    if (entry->trashed_ms || !entry->whole)
         return 0;
     int rc =
         media_store_read(c->from->store, entry->hash, MEDIA_ORIGINAL, &data, &len, NULL, c->error);

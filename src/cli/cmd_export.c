@@ -2,6 +2,7 @@
 #include "base/err.h"
 #include "cli/archive_file.h"
 #include "cli/pool.h"
+#include "cli/sync_media.h"
 #include "engine/archive.h"
 #include "engine/spaces.h"
 #include "native/tarball.h"
@@ -79,6 +80,8 @@ static int run_export(struct cli *cli)
     int rc = open_somehow(cli);
     if (rc == 0 && cli->space)
         rc = spaces_find(cli->raum, cli->space, &space, &cli->error);
+    if (rc == 0 && !cli->raum->read_only) /* what lies at the server belongs to it */
+        rc = sync_media_fetch_all(cli, space ? space->ref : 0);
     if (rc == 0)
         rc = pool_open(&pool, cli);
     if (rc)

@@ -162,6 +162,7 @@ static const struct cli_option wear_options[] = {
 static const struct cli_option photo_options[] = {
     {"--without", "N", "take one away, by its number; may be given several times"},
     {"--first", "N", "make this one the cover"},
+    {"--whole", NULL, "fetch the originals, if they are not here"},
     {"--forever", NULL, "erase the bytes at once"},
     {0},
 };

@@ -1,6 +1,7 @@
 /* `raum image …`: the pool of the active space. */
 #include "cli/cmd_image.h"
 #include "base/err.h"
+#include "cli/sync_media.h"
 #include "engine/intern.h"
 #include "engine/spaces.h"
 #include "engine/store.h"
@@ -25,8 +26,16 @@ void image_slots(int64_t bits, char out[64])
             len += (size_t)snprintf(out + len, 64 - len, "%s%s", len ? " " : "", me_slots[i]);
 }
 
-int image_json(struct cli *cli, const char *id, int64_t slots, struct buf *out)
+const char *image_here_text(const char *here)
 {
+    if (!here)
+        return tr("not here yet");
+    return strcmp(here, "original") == 0 ? tr("whole") : tr("the small one");
+}
+
+int image_json(struct cli *cli, const char *id, int64_t slots, const char *media, struct buf *out)
+{
+    const char *here = sync_media_here(cli, cli->scope->space, media);
     int rc = store_get(cli->scope, "meImages", id, true, out, &cli->error);
     if (rc)
         return rc;
@@ -39,9 +48,26 @@ int image_json(struct cli *cli, const char *id, int64_t slots, struct buf *out)
             first = first ? first : me_slots[i];
             comma = ",";
         }
-    buf_printf(out, "],\"primaryFor\":%s%s%s}", first ? "\"" : "", first ? first : "null",
+    buf_printf(out, "],\"primaryFor\":%s%s%s", first ? "\"" : "", first ? first : "null",
                first ? "\"" : "");
+    buf_printf(out, ",\"here\":%s%s%s}", here ? "\"" : "", here ? here : "null", here ? "\"" : "");
     return buf_error(out, &cli->error);
+}
+
+/* The media id of a picture of the scope. */
+static int media_of(struct cli *cli, const char *id, char media[RAUM_ID_MAX])
+{
+    struct raum_query *q = NULL;
+    media[0] = '\0';
+    int rc = query_view(cli->scope, "SELECT mediaId FROM meImages WHERE id = ?1", &q, &cli->error);
+    if (rc)
+        return rc;
+    raum_query_bind_text(q, 1, id, strlen(id));
+    rc = raum_query_step(q, &cli->error);
+    const char *text = rc == 0 ? raum_query_text(q, 0, NULL) : NULL;
+    snprintf(media, RAUM_ID_MAX, "%s", text ? text : "");
+    raum_query_free(q);
+    return rc == RAUM_END ? err_set(&cli->error, RAUM_ENOT_FOUND, NULL) : rc;
 }
 
 /* Which slots hold it, whoever's they are; 0 for a deleted one. */
@@ -81,6 +107,9 @@ static void print_people(struct cli *cli, struct json_value row, int64_t bits)
     out_member(&cli->out, tr("height"), json_get(row, "height"), &a);
     out_member(&cli->out, tr("visibility"), json_get(row, "visibility"), &a);
     out_member(&cli->out, tr("person"), json_get(row, "subjectId"), &a);
+    if (!json_is(json_get(row, "deletedAt"), JSON_STRING))
+        out_pair(&cli->out, tr("on this device"), "%s",
+                 image_here_text(json_str(json_get(row, "here"), &a)));
     out_moment(&cli->out, tr("added"), json_get(row, "createdAt"), &a);
     out_moment(&cli->out, tr("changed"), json_get(row, "updatedAt"), &a);
     out_moment(&cli->out, tr("deleted"), json_get(row, "deletedAt"), &a);
@@ -93,8 +122,11 @@ int image_print(struct cli *cli, const char *id)
     struct json_doc doc;
     buf_init(&b, JSON_MAX);
     json_init(&doc);
+    char media[RAUM_ID_MAX];
     int64_t bits = slots_of(cli, id);
-    int rc = image_json(cli, id, bits, &b);
+    int found = media_of(cli, id, media); /* a deleted one shows nothing */
+    err_clear(&cli->error);
+    int rc = image_json(cli, id, bits, found == 0 ? media : NULL, &b);
     if (rc == 0 && cli->json)
         out_json(&cli->out, &b);
     else if (rc == 0) {
@@ -266,12 +298,32 @@ static int act_restore(struct cli *cli, struct pictures *p)
     return done(cli, cli->words[0], me_images_restore(cli->scope, p, cli->words[0], &cli->error));
 }
 
+/* The original is fetched if it is not here. A server that is away leaves it so: whoever needs the
+ * bytes says that they are not here, and why is said here. */
+static int fetch_original(struct cli *cli, const char *media)
+{
+    const char *here = sync_media_here(cli, cli->scope->space, media);
+    if (here && strcmp(here, "original") == 0)
+        return 0;
+    int rc = *media ? sync_media_fetch(cli, cli->scope->space, media) : 0;
+    if (rc == RAUM_EUNREACHABLE) {
+        cli_note(cli, "%s", cli->error.text);
+        err_clear(&cli->error);
+        return 0;
+    }
+    return rc;
+}
+
 static int act_copy(struct cli *cli, struct pictures *p)
 {
-    char id[RAUM_ID_MAX];
+    char id[RAUM_ID_MAX], media[RAUM_ID_MAX];
     const struct space *s;
     struct raum_handle *to = NULL;
-    int rc = spaces_find(cli->raum, cli_value(cli, "--to"), &s, &cli->error);
+    int rc = media_of(cli, cli->words[0], media);
+    if (rc == 0)
+        rc = fetch_original(cli, media);
+    if (rc == 0)
+        rc = spaces_find(cli->raum, cli_value(cli, "--to"), &s, &cli->error);
     if (rc == 0)
         rc = raum_scope_new(cli->raum, &to, &cli->error);
     if (rc == 0)
@@ -300,18 +352,10 @@ static void view(const char *path)
 
 static int act_open(struct cli *cli, struct pictures *p)
 {
-    char path[MEDIA_PATH_MAX], media[RAUM_ID_MAX] = "";
-    struct raum_query *q = NULL;
-    int rc = query_view(cli->scope, "SELECT mediaId FROM meImages WHERE id = ?1", &q, &cli->error);
-    if (rc)
-        return rc;
-    raum_query_bind_text(q, 1, cli->words[0], strlen(cli->words[0]));
-    rc = raum_query_step(q, &cli->error);
-    const char *text = rc == 0 ? raum_query_text(q, 0, NULL) : NULL;
-    snprintf(media, sizeof media, "%s", text ? text : "");
-    raum_query_free(q);
-    if (rc == RAUM_END)
-        return err_set(&cli->error, RAUM_ENOT_FOUND, NULL);
+    char path[MEDIA_PATH_MAX], media[RAUM_ID_MAX];
+    int rc = media_of(cli, cli->words[0], media);
+    if (rc == 0)
+        rc = fetch_original(cli, media);
     if (rc == 0)
         rc = pictures_path(p, cli->scope->space, media, MEDIA_ORIGINAL, path, NULL);
     if (rc == RAUM_ENOT_FOUND)

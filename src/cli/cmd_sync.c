@@ -3,6 +3,7 @@
 #include "cli/sync_watch.h"
 #include "engine/conflicts.h"
 #include "engine/intern.h"
+#include "engine/media_work.h"
 #include "engine/quarantine.h"
 #include "schema/rights.h"
 #include "sync/outgoing.h"
@@ -14,6 +15,9 @@ static const struct out_column columns[] = {
     {"parked", "refused", OUT_NUMBER, OUT_KEEP},
     {"conflicts", "written over", OUT_NUMBER, OUT_KEEP},
     {"coming", "to come", OUT_BOOL, OUT_KEEP},
+    {"picturesPending", "pictures to send", OUT_NUMBER, OUT_DROP},
+    {"picturesComing", "pictures to come", OUT_NUMBER, OUT_DROP},
+    {"picturesRefused", "pictures refused", OUT_NUMBER, OUT_DROP},
     {"quarantined", "set aside", OUT_NUMBER, OUT_KEEP},
     {"left", "left", OUT_TIME, OUT_DROP},
     {"quarantine", NULL, OUT_TEXT, OUT_KEEP},
@@ -31,6 +35,26 @@ static int say_parked(void *arg, const char *space, const char *table, const cha
     return 0;
 }
 
+/* What the server said of a picture, or what it is not here for. */
+static int say_picture(void *arg, uint32_t space, const char *id, enum media_work work, int code,
+                       const char *note, struct raum_error *error)
+{
+    struct cli *cli = arg;
+    const struct space *s = intern_space(cli->raum, space);
+    const char *slug = s && s->slug[0] ? s->slug : "-", *why = note ? note : raum_code_text(code);
+    (void)error;
+    if (work == MEDIA_DO_ERASE)
+        cli_note(cli, tr("not deleted at the server in %s: picture %s (%s: %s)"), slug, id,
+                 raum_code_name(code), tr(why));
+    else if (work == MEDIA_DO_SEND)
+        cli_note(cli, tr("not taken by the server in %s: picture %s (%s: %s)"), slug, id,
+                 raum_code_name(code), tr(why));
+    else
+        cli_note(cli, tr("not to be had in %s: picture %s (%s: %s)"), slug, id,
+                 raum_code_name(code), tr(why));
+    return 0;
+}
+
 static int say_conflict(void *arg, const struct conflict *c, struct raum_error *error)
 {
     (void)error;
@@ -42,6 +66,7 @@ static int say_conflict(void *arg, const struct conflict *c, struct raum_error *
 static int put_space(struct cli *cli, struct out_table *t, const struct space *s)
 {
     struct outgoing_state state = {0};
+    struct media_state pictures = {0};
     int64_t conflicts = 0;
     bool coming = false;
     int rc = outgoing_state(cli->raum, s->ref, &state, &cli->error);
@@ -49,6 +74,8 @@ static int put_space(struct cli *cli, struct out_table *t, const struct space *s
         rc = conflicts_count(cli->raum, s->ref, &conflicts, &cli->error);
     if (rc == 0)
         rc = session_coming(cli->raum, s->ref, &coming, &cli->error);
+    if (rc == 0)
+        rc = media_work_state(cli->raum, s->ref, &pictures, &cli->error);
     if (rc || (s->type < 0 && state.pending == 0 && state.parked == 0))
         return rc; /* one's own settings have no name */
     out_cell_str(t, s->type < 0 ? "-" : s->slug);
@@ -57,6 +84,9 @@ static int put_space(struct cli *cli, struct out_table *t, const struct space *s
     out_cell_int(t, state.parked);
     out_cell_int(t, conflicts);
     out_cell_bool(t, coming);
+    out_cell_int(t, pictures.unsent);
+    out_cell_int(t, pictures.coming);
+    out_cell_int(t, pictures.refused);
     out_cell_int(t, 0);
     out_cell_str(t, NULL);
     out_cell_str(t, NULL);
@@ -75,6 +105,8 @@ static int put_quarantine(void *arg, const struct quarantine *q, struct raum_err
     for (int i = 0; i < 3; i++)
         out_cell_int(t, 0);
     out_cell_bool(t, false);
+    for (int i = 0; i < 3; i++)
+        out_cell_int(t, 0);
     out_cell_int(t, q->rows + q->pictures);
     out_cell_str(t, at);
     out_cell_str(t, q->id);
@@ -100,6 +132,8 @@ static int status(struct cli *cli)
     rc = rc ? rc : end;
     if (rc == 0)
         rc = outgoing_parked(r, say_parked, cli, &cli->error);
+    if (rc == 0)
+        rc = media_work_refused(r, say_picture, cli, &cli->error);
     for (uint32_t ref = 0; ref < r->space_count && rc == 0; ref++) {
         const struct space *s = intern_space(r, ref);
         if (s && s->type >= 0 && s->role != ROLE_NONE)
@@ -108,23 +142,47 @@ static int status(struct cli *cli)
     return rc;
 }
 
+/* Rows first: nobody waits for a picture to read what was written. */
+static int round_of_both(struct cli *cli, struct session *s, const struct media_plan *plan,
+                         bool none)
+{
+    struct sync_media media = {0};
+    int rc = sync_round(cli, s);
+    if (rc == 0 && !none) {
+        rc = sync_media_open(&media, cli, plan);
+        if (rc)
+            return rc;
+        rc = sync_media_round(&media);
+    }
+    if (rc == 0 || rc == RAUM_EUNREACHABLE) /* what was done is said */
+        sync_say(cli, session_counts(s), media.sync ? media_sync_counts(media.sync) : NULL);
+    const struct media_counts *n = media.sync ? media_sync_counts(media.sync) : NULL;
+    if (rc == 0 && n && n->absent)
+        cli_note(cli, tr("%u pictures are not at the server yet"), n->absent);
+    sync_media_close(&media);
+    return rc;
+}
+
 static int run_sync(struct cli *cli)
 {
     struct session *s = NULL;
+    struct media_plan plan;
+    bool none, retry = cli_switch(cli, "--retry");
     if (cli_switch(cli, "--status"))
         return status(cli);
-    int rc = online_open(cli);
-    if (rc == 0 && cli_switch(cli, "--retry"))
+    int rc = sync_media_plan(cli, &plan, &none);
+    if (rc == 0)
+        rc = online_open(cli);
+    if (rc == 0 && retry)
         rc = outgoing_retry(cli->raum, 0, &cli->error);
+    if (rc == 0)
+        rc = media_work_retry(cli->raum, retry, &cli->error);
     if (rc == 0)
         rc = session_new(&s, cli->raum, &cli->error);
     if (rc == 0 && cli_switch(cli, "--watch"))
-        rc = sync_watch(cli, s);
-    else if (rc == 0) {
-        rc = sync_round(cli, s);
-        if (rc == 0)
-            sync_say(cli, session_counts(s));
-    }
+        rc = sync_watch(cli, s, none ? NULL : &plan);
+    else if (rc == 0)
+        rc = round_of_both(cli, s, &plan, none);
     session_free(s);
     return rc;
 }
@@ -133,12 +191,14 @@ static const struct cli_option options[] = {
     {"--watch", NULL, "stay, and go on until Ctrl-C"},
     {"--status", NULL,
      "only show what is to be sent, to come, was refused, written over, set aside"},
+    {"--media", "all|thumbs|none",
+     "which pictures to fetch: originals too, small ones, or none and send none"},
     {"--retry", NULL, "offer again what was refused"},
     {0},
 };
 
 const struct cli_command cmd_sync[] = {
     {"sync", "", 0, 0, "tell the server what is new here, and take in what is new there", options,
-     "raum sync\nraum sync --status", run_sync, false},
+     "raum sync\nraum sync --media all\nraum sync --status", run_sync, false},
     {0},
 };

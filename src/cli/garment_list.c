@@ -2,6 +2,7 @@
 #include "cli/cmd_wardrobe.h"
 #include "cli/watching.h"
 #include "engine/intern.h"
+#include "engine/media_work.h"
 #include <string.h>
 
 static const struct out_column columns[] = {
@@ -86,6 +87,10 @@ static void total(struct cli *cli, const struct garment_filter *f, int64_t count
     } else if (!cli->json) {
         cli_note(cli, count == 1 ? tr("%lld garment in %s") : tr("%lld garments in %s"),
                  (long long)count, name);
+        struct media_state state;
+        if (media_work_state(cli->raum, cli->scope->space, &state, NULL) == 0 && state.coming)
+            cli_note(cli, tr("%lld pictures of this space are not here yet: raum sync"),
+                     (long long)state.coming);
     }
 }
 

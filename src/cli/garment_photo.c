@@ -1,6 +1,8 @@
 /* `raum garment photo`: the photographs of one garment. */
 #include "base/err.h"
+#include "cli/cmd_image.h"
 #include "cli/cmd_wardrobe.h"
+#include "cli/sync_media.h"
 #include "engine/store.h"
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +10,7 @@
 static const struct out_column columns[] = {
     {"number", "no.", OUT_NUMBER, OUT_KEEP},  {"mediaId", "id", OUT_TEXT, OUT_DROP},
     {"width", "width", OUT_NUMBER, OUT_DROP}, {"height", "height", OUT_NUMBER, OUT_DROP},
-    {"path", "file", OUT_TEXT, OUT_KEEP},
+    {"path", "file", OUT_TEXT, OUT_KEEP},     {"here", "on this device", OUT_TEXT, OUT_DROP},
 };
 
 /* The garment's photographs as they are now. */
@@ -61,13 +63,17 @@ static const char *find(const struct photos *x, const char *word)
 static int print(struct cli *cli, struct pictures *p, const struct photos *x)
 {
     struct out_table t;
-    out_table_begin(&t, &cli->out, columns, 5);
+    out_table_begin(&t, &cli->out, columns, 6);
     for (int i = 0; i < x->count; i++) {
         struct media_ref ref;
         char path[MEDIA_PATH_MAX];
         bool known =
             media_refs_find(cli->raum, cli->scope->space, x->ids[i], false, &ref, NULL) == 0;
-        bool here = pictures_path(p, cli->scope->space, x->ids[i], MEDIA_ORIGINAL, path, NULL) == 0;
+        const char *here = sync_media_here(cli, cli->scope->space, x->ids[i]);
+        enum media_variant variant =
+            here && strcmp(here, "thumb") == 0 ? MEDIA_THUMB : MEDIA_ORIGINAL;
+        if (here && pictures_path(p, cli->scope->space, x->ids[i], variant, path, NULL) != 0)
+            here = NULL;
         out_cell_int(&t, i + 1);
         out_cell_str(&t, x->ids[i]);
         if (known) {
@@ -78,6 +84,7 @@ static int print(struct cli *cli, struct pictures *p, const struct photos *x)
             out_cell_str(&t, NULL);
         }
         out_cell_str(&t, here ? path : cli->json ? NULL : tr("(not on this device)"));
+        out_cell_str(&t, cli->json ? here : image_here_text(here));
     }
     return out_table_end(&t, &cli->error);
 }
@@ -118,6 +125,8 @@ static int change(struct cli *cli, struct pictures *p, const char *id)
     while (rc == 0 && (word = cli_next(cli, "--without", &at)))
         rc = garments_photo_remove(cli->scope, p, id, find(&x, word), cli_switch(cli, "--forever"),
                                    &cli->error);
+    for (int i = 0; rc == 0 && cli_switch(cli, "--whole") && i < x.count; i++)
+        rc = sync_media_fetch(cli, cli->scope->space, x.ids[i]);
     if (rc == 0 && first)
         rc = garments_photo_first(cli->scope, id, find(&x, first), &cli->error);
     release(&x);

@@ -1,16 +1,18 @@
 /* `raum image list`: the pool of the space, once or for as long as one watches. */
 #include "base/err.h"
 #include "cli/cmd_image.h"
+#include "cli/sync_media.h"
 #include "cli/watching.h"
 #include "engine/intern.h"
 #include "modules/profile/me_images.h"
 #include <string.h>
 
 static const struct out_column columns[] = {
-    {"id", "id", OUT_TEXT, OUT_KEEP},     {"label", "label", OUT_TEXT, OUT_SHRINK},
-    {"kind", "kind", OUT_TEXT, OUT_KEEP}, {"slots", "slots", OUT_TEXT, OUT_KEEP},
-    {"ai", "ai", OUT_BOOL, OUT_KEEP},     {"tags", "tags", OUT_JSON, OUT_DROP},
-    {"size", "size", OUT_TEXT, OUT_DROP}, {"createdAt", "added", OUT_TIME, OUT_DROP},
+    {"id", "id", OUT_TEXT, OUT_KEEP},           {"label", "label", OUT_TEXT, OUT_SHRINK},
+    {"kind", "kind", OUT_TEXT, OUT_KEEP},       {"slots", "slots", OUT_TEXT, OUT_KEEP},
+    {"ai", "ai", OUT_BOOL, OUT_KEEP},           {"tags", "tags", OUT_JSON, OUT_DROP},
+    {"size", "size", OUT_TEXT, OUT_DROP},       {"here", "on this device", OUT_TEXT, OUT_DROP},
+    {"createdAt", "added", OUT_TIME, OUT_DROP},
 };
 
 static const struct space *space_of(const struct cli *cli)
@@ -50,7 +52,7 @@ static void size_text(const struct raum_query *q, char out[48])
              (long long)raum_query_int(q, ME_HEIGHT));
 }
 
-static void row(struct out_table *t, const struct raum_query *q)
+static void row(struct out_table *t, const struct raum_query *q, const char *here)
 {
     char slots[64], size[48];
     image_slots(raum_query_int(q, ME_SLOTS), slots);
@@ -62,16 +64,22 @@ static void row(struct out_table *t, const struct raum_query *q)
     out_cell_query(t, q, ME_CONSENT);
     out_cell_query(t, q, ME_TAGS);
     out_cell_str(t, size);
+    out_cell_str(t, image_here_text(here));
     out_cell_query(t, q, ME_CREATED);
 }
 
-static int list_people(struct cli *cli, struct raum_query *q, int64_t *count)
+/* *absent: how many are not here at all. */
+static int list_people(struct cli *cli, struct raum_query *q, int64_t *count, int64_t *absent)
 {
     struct out_table t;
     int rc;
-    out_table_begin(&t, &cli->out, columns, 8);
-    while ((rc = raum_query_step(q, &cli->error)) == 0)
-        row(&t, q);
+    out_table_begin(&t, &cli->out, columns, 9);
+    while ((rc = raum_query_step(q, &cli->error)) == 0) {
+        const char *here =
+            sync_media_here(cli, cli->scope->space, raum_query_text(q, ME_MEDIA, NULL));
+        row(&t, q, here);
+        *absent += !here && raum_query_text(q, ME_MEDIA, NULL);
+    }
     *count = t.rows;
     int ended = out_table_end(&t, rc == RAUM_END ? &cli->error : NULL);
     return rc == RAUM_END ? ended : rc;
@@ -86,7 +94,8 @@ static int list_json(struct cli *cli, struct raum_query *q, int64_t *count)
     while ((rc = raum_query_step(q, &cli->error)) == 0) {
         if ((*count)++)
             buf_char(&b, ',');
-        rc = image_json(cli, raum_query_text(q, ME_ID, NULL), raum_query_int(q, ME_SLOTS), &b);
+        rc = image_json(cli, raum_query_text(q, ME_ID, NULL), raum_query_int(q, ME_SLOTS),
+                        raum_query_text(q, ME_MEDIA, NULL), &b);
         if (rc)
             break;
         fwrite(buf_text(&b), 1, b.len, cli->out.file);
@@ -144,7 +153,7 @@ int image_list(struct cli *cli)
                                .slot = cli_value(cli, "--slot"),
                                .reference = cli_switch(cli, "--reference")};
     struct raum_query *q = NULL;
-    int64_t count = 0;
+    int64_t count = 0, absent = 0;
     int rc = cli_choice(cli, "--kind", filter.kind, me_kinds);
     if (rc == 0)
         rc = cli_choice(cli, "--slot", filter.slot, me_slots);
@@ -157,12 +166,14 @@ int image_list(struct cli *cli)
     rc = me_images_query(cli->scope, &filter, &q, &cli->error);
     if (rc)
         return rc;
-    rc = cli->json ? list_json(cli, q, &count) : list_people(cli, q, &count);
+    rc = cli->json ? list_json(cli, q, &count) : list_people(cli, q, &count, &absent);
     raum_query_free(q);
     if (rc == 0 && count == 0)
         empty(cli, &filter);
     else if (rc == 0 && !cli->json)
         cli_note(cli, count == 1 ? tr("%lld picture in %s") : tr("%lld pictures in %s"),
                  (long long)count, space_of(cli)->name);
+    if (rc == 0 && absent)
+        cli_note(cli, tr("%lld of them are not here yet: raum sync"), (long long)absent);
     return rc;
 }

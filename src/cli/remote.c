@@ -161,14 +161,25 @@ int remote_send(struct remote *r, const char *method, const char *path, const ch
                 const void *body, size_t len, struct remote_answer *answer,
                 struct raum_error *error)
 {
+    return remote_send_with(r, method, path, NULL, type, body, len, answer, error);
+}
+
+int remote_send_with(struct remote *r, const char *method, const char *path,
+                     const char *const *more, const char *type, const void *body, size_t len,
+                     struct remote_answer *answer, struct raum_error *error)
+{
     char bearer[REMOTE_TOKEN_MAX + 32];
-    const char *headers[] = {"Accept: application/json", NULL, NULL};
+    const char *headers[REMOTE_HEADERS + 3] = {"Accept: application/json"};
+    int count = 1;
     struct buf url;
     *answer = (struct remote_answer){0};
     buf_init(&url, REMOTE_URL_MAX + 8192);
     buf_printf(&url, "%s%s", r->url, path);
     snprintf(bearer, sizeof bearer, "Authorization: Bearer %s", r->token);
-    headers[1] = r->token[0] ? bearer : NULL;
+    if (r->token[0])
+        headers[count++] = bearer;
+    for (int i = 0; more && more[i] && i < REMOTE_HEADERS; i++)
+        headers[count++] = more[i];
     int rc = buf_error(&url, error);
     if (rc == 0 && !r->client)
         rc = client_new(&r->client, error);

@@ -14,6 +14,7 @@
 #define REMOTE_TOKEN_MAX 512
 #define REMOTE_EMAIL_MAX 320
 #define REMOTE_CA_MAX 4096
+#define REMOTE_HEADERS 8
 #define REMOTE_FILE "server.json"
 
 struct remote {
@@ -49,6 +50,11 @@ bool remote_get(struct remote *r, struct json_value object);
 int remote_send(struct remote *r, const char *method, const char *path, const char *type,
                 const void *body, size_t len, struct remote_answer *answer,
                 struct raum_error *error) BASE_CHECK;
+/* The same with more headers ("Name: value", ends with NULL, at most REMOTE_HEADERS; NULL: none).
+ */
+int remote_send_with(struct remote *r, const char *method, const char *path,
+                     const char *const *more, const char *type, const void *body, size_t len,
+                     struct remote_answer *answer, struct raum_error *error) BASE_CHECK;
 /* The same with a JSON body (NULL: none). */
 int remote_ask(struct remote *r, const char *method, const char *path, const struct buf *body,
                struct remote_answer *answer, struct raum_error *error) BASE_CHECK;

@@ -25,6 +25,9 @@ struct watching {
     struct sse sse;
     struct buf in;
     struct session_counts before; /* as last said */
+    struct media_counts media_before;
+    struct sync_media *media; /* NULL: none */
+    int64_t media_due;
     bool polling, said_polling;
     bool busy;          /* the session has something to do */
     int64_t not_before; /* … but waits */
@@ -136,19 +139,28 @@ int sync_round(struct cli *cli, struct session *s)
     return rc;
 }
 
-void sync_say(struct cli *cli, const struct session_counts *n)
+void sync_say(struct cli *cli, const struct session_counts *n, const struct media_counts *pictures)
 {
+    static const struct media_counts none;
+    const struct media_counts *p = pictures ? pictures : &none;
     if (cli->json) {
         out_printf(&cli->out,
                    "{\"sent\":%u,\"applied\":%u,\"stale\":%u,\"parked\":%u,\"received\":%u,"
-                   "\"merged\":%u,\"withdrawn\":%u}\n",
-                   n->sent, n->applied, n->stale, n->parked, n->received, n->merged, n->retracted);
+                   "\"merged\":%u,\"withdrawn\":%u,\"picturesSent\":%u,\"thumbs\":%u,"
+                   "\"originals\":%u,\"picturesErased\":%u,\"picturesRefused\":%u}\n",
+                   n->sent, n->applied, n->stale, n->parked, n->received, n->merged, n->retracted,
+                   p->sent, p->thumbs, p->originals, p->erased, p->refused);
         return;
     }
     if (!cli->quiet)
         out_printf(&cli->out, tr("sent %u, received %u\n"), n->applied + n->stale, n->merged);
+    if (!cli->quiet && p->sent + p->thumbs + p->originals > 0)
+        out_printf(&cli->out, tr("pictures: sent %u, received %u\n"), p->sent,
+                   p->thumbs + p->originals);
     if (n->parked)
         cli_note(cli, tr("%u writes were refused and are parked: raum sync --status"), n->parked);
+    if (p->refused)
+        cli_note(cli, tr("%u pictures were refused: raum sync --status"), p->refused);
 }
 
 /* ---- staying: the session ---- */
@@ -156,10 +168,18 @@ void sync_say(struct cli *cli, const struct session_counts *n)
 static void say_news(struct watching *w)
 {
     const struct session_counts *n = session_counts(w->s);
-    if (n->merged != w->before.merged || n->applied != w->before.applied ||
-        n->retracted != w->before.retracted || n->parked != w->before.parked)
-        sync_say(w->cli, n);
+    const struct media_counts *p = w->media ? media_sync_counts(w->media->sync) : NULL;
+    bool rows = n->merged != w->before.merged || n->applied != w->before.applied ||
+                n->retracted != w->before.retracted || n->parked != w->before.parked;
+    bool pictures = p && w->media->idle &&
+                    (p->sent != w->media_before.sent || p->thumbs != w->media_before.thumbs ||
+                     p->originals != w->media_before.originals ||
+                     p->erased != w->media_before.erased || p->refused != w->media_before.refused);
+    if (rows || pictures)
+        sync_say(w->cli, n, p);
     w->before = *n;
+    if (p && (rows || pictures))
+        w->media_before = *p;
     fflush(w->cli->out.file);
 }
 
@@ -208,6 +228,7 @@ static int drive(struct watching *w, struct out_progress *bar)
         return 0;
     case SESSION_SEND:
         rc = ask(cli, w->s, &w->ahead, &step);
+        w->media_due = 0; /* what came may show pictures */
         show(bar, session_counts(w->s));
         return rc;
     }
@@ -276,6 +297,7 @@ static int on_event(void *arg, const struct sse_event *event)
     int rc =
         session_event(w->s, now_ms(w->cli), event->name, event->data, event->len, &w->cli->error);
     w->busy = true; /* it may want to send */
+    w->media_due = 0;
     return rc;
 }
 
@@ -296,14 +318,19 @@ static int look_at_head(struct watching *w, bool *fine)
     return 0;
 }
 
+static bool media_works(const struct watching *w)
+{
+    return w->media && w->media_due <= now_ms(w->cli);
+}
+
 /* Reads what is there, waits a moment if there is nothing. */
 static int listen_a_moment(struct watching *w)
 {
     struct raum_error error = {0};
     bool fine = false;
     buf_reset(&w->in);
-    int rc = client_stream_read(w->stream, w->busy && now_ms(w->cli) >= w->not_before ? 0 : LOOK_MS,
-                                &w->in, &error);
+    bool works = (w->busy && now_ms(w->cli) >= w->not_before) || media_works(w);
+    int rc = client_stream_read(w->stream, works ? 0 : LOOK_MS, &w->in, &error);
     int head = look_at_head(w, &fine);
     if (head || !w->stream)
         return head;
@@ -321,6 +348,8 @@ static int look_here(struct watching *w)
 {
     bool news = false, waits = false;
     int rc = replica_news(w->cli->raum, &w->seen, &news, &w->cli->error);
+    if (news)
+        w->media_due = 0;
     if (rc == 0 && news)
         rc = outgoing_waits(w->cli->raum, &waits, &w->cli->error);
     if (waits) {
@@ -344,6 +373,14 @@ static int poll_server(struct watching *w)
     return rc;
 }
 
+/* One request for pictures, between those of the rows. */
+static int drive_media(struct watching *w)
+{
+    int rc = sync_media_turn(w->media);
+    w->media_due = w->media->idle ? w->media->until : 0;
+    return rc;
+}
+
 static int one_turn(struct watching *w, struct out_progress *bar)
 {
     int rc = look_here(w);
@@ -351,21 +388,25 @@ static int one_turn(struct watching *w, struct out_progress *bar)
         rc = poll_server(w);
     if (rc == 0 && w->busy)
         rc = drive(w, bar);
+    if (rc == 0 && (!w->busy || now_ms(w->cli) < w->not_before) && media_works(w))
+        rc = drive_media(w);
     if (rc == 0 && !w->stream && !w->busy && now_ms(w->cli) >= w->next_stream)
         rc = begin_stream(w);
     if (rc == 0 && w->stream)
         rc = listen_a_moment(w);
-    else if (rc == 0 && (!w->busy || now_ms(w->cli) < w->not_before))
+    else if (rc == 0 && (!w->busy || now_ms(w->cli) < w->not_before) && !media_works(w))
         pause_ms(LOOK_MS);
     return rc;
 }
 
-int sync_watch(struct cli *cli, struct session *s)
+int sync_watch(struct cli *cli, struct session *s, const struct media_plan *plan)
 {
     struct watching w = {.cli = cli, .s = s, .busy = true, .seen = -1};
+    struct sync_media media = {0};
     struct out_progress bar;
-    int rc = 0;
+    int rc = plan ? sync_media_open(&media, cli, plan) : 0;
     bool fetched = false;
+    w.media = plan ? &media : NULL;
     sse_init(&w.sse);
     buf_init(&w.in, SSE_EVENT_MAX);
     session_on_left(s, online_tell_left, cli);
@@ -388,6 +429,7 @@ int sync_watch(struct cli *cli, struct session *s)
     out_progress_end(&bar);
     client_stream_free(w.stream);
     ahead_release(&w.ahead);
+    sync_media_close(&media);
     sse_release(&w.sse);
     buf_release(&w.in);
     return rc == RAUM_EINTERRUPTED || cli_stop ? 0 : rc;

@@ -584,8 +584,7 @@ static const struct text_pair text_pairs[] = {
     {"its photograph is out of reach at once", "sein Foto ist sofort außer Reichweite"},
     {"the outfit shows it as gone", "das Outfit zeigt es als nicht mehr da"},
     {"the log keeps what happened", "das Protokoll behält, was war"},
-    {"it comes back with its photograph and its wears",
-     "es kommt mit Foto und Protokoll zurück"},
+    {"it comes back with its photograph and its wears", "es kommt mit Foto und Protokoll zurück"},
 
     /* archives, backups, keys */
     {"write an archive: rows, stamps and pictures, readable by anybody",
@@ -859,4 +858,4 @@ static const struct text_pair text_pairs[] = {
     {0},
 };
 
-const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, NULL};
+const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, text_media, NULL};

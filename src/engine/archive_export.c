@@ -334,10 +334,11 @@ static int shows_picture(struct exporting *x, const struct row *row, bool *out,
     *out = false;
     if (!v || v->kind != VALUE_TEXT)
         return 0;
-    int result = db_prepare(x->r->db, &s, &db_grant_own,
-                            "SELECT 1 FROM media WHERE space = ?1 AND deleted IS NULL AND "
-                            "instr(?2, id) > 0 LIMIT 1",
-                            error);
+    int result =
+        db_prepare(x->r->db, &s, &db_grant_own,
+                   "SELECT 1 FROM media WHERE space = ?1 AND deleted IS NULL AND sent = 0 AND "
+                   "instr(?2, id) > 0 LIMIT 1",
+                   error);
     if (result == 0) {
         db_bind_int(&s, 1, row->space);
         db_bind_text(&s, 2, v->text, v->len);
@@ -491,25 +492,30 @@ static void put_column(struct json_writer *w, struct db_stmt *s, int at, const c
     }
 }
 
+#define SENT_COLUMN 7 /* written only where it says something */
+
 static int export_media_lines(struct exporting *x, int n, uint32_t space, struct raum_error *error)
 {
     static const char *const names[] = {"bytes", "created", "deleted", "hash", "height",
-                                        "id",    "purpose", "type",    "width"};
+                                        "id",    "purpose", "sent",    "type", "width"};
     struct part p = {.number = 0};
     struct db_stmt s = {0};
     snprintf(p.stem, sizeof p.stem, "spaces/%d/media", n);
-    int result =
-        db_prepare(x->r->db, &s, &db_grant_own,
-                   "SELECT bytes, created, deleted, hash, height, id, purpose, type, width "
-                   "FROM media WHERE space = ?1 ORDER BY id",
-                   error);
-    if (result == 0)
+    int result = db_prepare(
+        x->r->db, &s, &db_grant_own,
+        "SELECT bytes, created, deleted, hash, height, id, purpose, nullif(sent, 0), type, width "
+        "FROM media WHERE space = ?1 AND (?2 = 0 OR sent = 0) ORDER BY id",
+        error);
+    if (result == 0) {
         db_bind_int(&s, 1, space);
+        db_bind_int(&s, 2, x->unsent != NULL);
+    }
     while (result == 0 && (result = db_step(&s, error)) == 0) {
         json_begin(&x->w, &x->text);
         json_open_object(&x->w);
-        for (int i = 0; i < 9; i++)
-            put_column(&x->w, &s, i, names[i]);
+        for (int i = 0; i < 10; i++)
+            if (i != SENT_COLUMN || !db_is_null(&s, i))
+                put_column(&x->w, &s, i, names[i]);
         json_close_object(&x->w);
         result = part_line(x, &p, error);
     }
@@ -542,14 +548,16 @@ static int export_picture(struct exporting *x, const char *hash, const char *typ
 static int export_pictures(struct exporting *x, uint32_t space, struct raum_error *error)
 {
     struct db_stmt s = {0};
-    int result =
-        db_prepare(x->r->db, &s, &db_grant_own,
-                   "SELECT hash, min(type) FROM media WHERE deleted IS NULL AND"
-                   " (space = ?1 OR (?1 = 0 AND space IN (SELECT ref FROM spaces WHERE role > 0)))"
-                   " GROUP BY hash ORDER BY hash",
-                   error);
-    if (result == 0)
+    int result = db_prepare(
+        x->r->db, &s, &db_grant_own,
+        "SELECT hash, min(type) FROM media WHERE deleted IS NULL AND (?2 = 0 OR sent = 0) AND"
+        " (space = ?1 OR (?1 = 0 AND space IN (SELECT ref FROM spaces WHERE role > 0)))"
+        " GROUP BY hash ORDER BY hash",
+        error);
+    if (result == 0) {
         db_bind_int(&s, 1, space);
+        db_bind_int(&s, 2, x->unsent != NULL);
+    }
     while (result == 0 && (result = db_step(&s, error)) == 0)
         result = export_picture(x, db_text(&s, 0, NULL), db_text(&s, 1, NULL), error);
     db_finish(&s);

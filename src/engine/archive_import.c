@@ -3,6 +3,7 @@
 #include "base/base64.h"
 #include "base/utf8.h"
 #include "engine/intern.h"
+#include "engine/media_work.h"
 #include "engine/row.h"
 #include "engine/spaces.h"
 #include "engine/store.h"
@@ -605,6 +606,15 @@ static void bind_number(struct importing *x, int at, struct json_value v)
         db_bind_null(&x->add_media, at);
 }
 
+/* What a server has is of no use to a space that it does not know. */
+static int64_t sent_of(struct importing *x, uint32_t space, struct json_value v)
+{
+    const struct space *s = intern_space(x->r, space);
+    int64_t sent = MEDIA_UNSENT;
+    bool known = s && !s->offline && json_int(v, &sent);
+    return known && (sent == MEDIA_SENT || sent == MEDIA_CAME) ? sent : MEDIA_UNSENT;
+}
+
 static int take_picture_line(struct importing *x, uint32_t space, const char *line, size_t len,
                              struct raum_error *error)
 {
@@ -614,6 +624,7 @@ static int take_picture_line(struct importing *x, uint32_t space, const char *li
     int result = parse(x, line, len, &root, error);
     if (result < 0 || space == 0)
         return result;
+    int64_t sent = sent_of(x, space, json_get(root, "sent"));
     const char *id = id_of(json_get(root, "id"), &x->arena);
     const char *hash = json_str(json_get(root, "hash"), &x->arena);
     const char *type = id_of(json_get(root, "type"), &x->arena);
@@ -627,7 +638,7 @@ static int take_picture_line(struct importing *x, uint32_t space, const char *li
         result =
             db_prepare(x->r->db, &x->add_media, &db_grant_own,
                        "INSERT OR IGNORE INTO media (space, id, hash, type, bytes, width, height,"
-                       " purpose, created, deleted) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                       " purpose, created, deleted, sent) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                        error);
     if (result < 0)
         return result;
@@ -638,12 +649,17 @@ static int take_picture_line(struct importing *x, uint32_t space, const char *li
     db_bind_int(&x->add_media, 5, size);
     bind_number(x, 6, json_get(root, "width"));
     bind_number(x, 7, json_get(root, "height"));
+    db_bind_int(&x->add_media, 11, sent);
     db_bind_str(&x->add_media, 8, purpose);
     result = bind_time(x, 9, json_get(root, "created"), error);
     if (result == 0)
         result = bind_time(x, 10, json_get(root, "deleted"), error);
     if (result == 0)
-        return db_run(&x->add_media, error);
+        result = db_run(&x->add_media, error);
+    if (result == 0 && sent != MEDIA_UNSENT) /* its bytes may not be inside */
+        return media_work_add(x->r, space, id, MEDIA_DO_THUMB, error);
+    if (result == 0)
+        return 0;
     db_reset(&x->add_media);
     return result;
 }

@@ -19,6 +19,22 @@ const struct db_file_step ddl_steps[] = {
             "CREATE TABLE coming (space INTEGER PRIMARY KEY, since TEXT);"
             "CREATE TABLE leaving (space INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
             " state INTEGER NOT NULL)"},
+    /* Which pictures the server has, and what is to be done about them (engine/media_work.h). */
+    {.to = 47,
+     .sql = "ALTER TABLE media ADD COLUMN sent INTEGER NOT NULL DEFAULT 0;"
+            "CREATE INDEX media_unsent ON media (space, id) WHERE sent = 0;"
+            "CREATE TABLE media_work (space INTEGER, id TEXT, work INTEGER,"
+            " tries INTEGER NOT NULL DEFAULT 0, after INTEGER NOT NULL DEFAULT 0,"
+            " code INTEGER NOT NULL DEFAULT 0, note TEXT, place TEXT,"
+            " PRIMARY KEY (space, id, work)) WITHOUT ROWID;"
+            "CREATE INDEX media_work_due ON media_work (work, code, after);"
+            "INSERT OR IGNORE INTO media_work (space, id, work) SELECT w.space, w.id, 4 FROM"
+            " (SELECT space, mediaId AS id FROM data_meImages WHERE deletedAt IS NULL UNION ALL"
+            " SELECT space, mediaId FROM data_images WHERE deletedAt IS NULL UNION ALL"
+            " SELECT g.space, j.value FROM data_wardrobeGarments g, json_each(g.mediaIds) j"
+            " WHERE g.deletedAt IS NULL) w WHERE length(w.id) BETWEEN 1 AND 127"
+            " AND w.id NOT GLOB '*[^A-Za-z0-9._-]*' AND NOT EXISTS"
+            " (SELECT 1 FROM media m WHERE m.space = w.space AND m.id = w.id)"},
     {.to = 0},
 };
 
@@ -46,8 +62,14 @@ static const char fixed[] =
     "CREATE TABLE leaving (space INTEGER PRIMARY KEY, at INTEGER NOT NULL, state INTEGER NOT NULL);"
     "CREATE TABLE media (space INTEGER, id TEXT, hash TEXT NOT NULL, type TEXT NOT NULL,"
     " bytes INTEGER NOT NULL, width INTEGER, height INTEGER, purpose TEXT, created TEXT NOT NULL,"
-    " deleted TEXT, PRIMARY KEY (space, id)) WITHOUT ROWID;"
+    " deleted TEXT, sent INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (space, id)) WITHOUT ROWID;"
     "CREATE INDEX media_hash ON media (hash);"
+    "CREATE INDEX media_unsent ON media (space, id) WHERE sent = 0;"
+    "CREATE TABLE media_work (space INTEGER, id TEXT, work INTEGER,"
+    " tries INTEGER NOT NULL DEFAULT 0, after INTEGER NOT NULL DEFAULT 0,"
+    " code INTEGER NOT NULL DEFAULT 0, note TEXT, place TEXT,"
+    " PRIMARY KEY (space, id, work)) WITHOUT ROWID;"
+    "CREATE INDEX media_work_due ON media_work (work, code, after);"
     "CREATE TABLE intents (key TEXT PRIMARY KEY, value TEXT, state INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE data_opaque (n INTEGER PRIMARY KEY, id TEXT NOT NULL, space INTEGER NOT NULL,"
     " author INTEGER NOT NULL, visibility TEXT NOT NULL, createdAt TEXT, deletedAt TEXT,"

@@ -89,6 +89,23 @@ int media_files_read(struct raum *r, const char *hash, void **data, size_t *len,
     return result;
 }
 
+int media_files_here(struct raum *r, const char *hash, bool *whole, bool *thumb,
+                     struct raum_error *error)
+{
+    struct found f;
+    char folder[PATH_ROOM];
+    *whole = *thumb = false;
+    if (!is_hash(hash))
+        return 0;
+    int result = find(r, "media", hash, &f, folder, error);
+    *whole = result == 0 && original(&f) != NULL;
+    for (size_t i = 0; i < f.count && result == 0; i++)
+        *thumb = *thumb || strcmp(f.names[i] + HASH_LEN, ".thumb.webp") == 0 ||
+                 strcmp(f.names[i] + HASH_LEN, ".came.webp") == 0;
+    let_go(&f);
+    return result;
+}
+
 static int remove_in(struct raum *r, const char *area, const char *hash, struct raum_error *error)
 {
     struct found f;
@@ -108,6 +125,9 @@ int media_files_remove(struct raum *r, const char *hash, struct raum_error *erro
 {
     if (!is_hash(hash))
         return 0;
-    int result = remove_in(r, "media", hash, error);
-    return result ? result : remove_in(r, "trash", hash, error);
+    static const char *const areas[] = {"media", "trash", "coming"};
+    int result = 0;
+    for (size_t i = 0; i < sizeof areas / sizeof *areas && result == 0; i++)
+        result = remove_in(r, areas[i], hash, error);
+    return result;
 }

@@ -1,5 +1,7 @@
 #include "engine/media_refs.h"
 
+#include "engine/intern.h"
+#include "engine/media_work.h"
 #include <string.h>
 
 static int prepare(struct raum *r, struct db_stmt *s, const char *sql, struct raum_error *error)
@@ -23,7 +25,8 @@ int media_refs_find(struct raum *r, uint32_t space, const char *id, bool deleted
 {
     struct db_stmt s;
     int rc = prepare(r, &s,
-                     "SELECT id, hash, type, purpose, bytes, width, height, deleted IS NOT NULL "
+                     "SELECT id, hash, type, purpose, bytes, width, height, deleted IS NOT NULL, "
+                     "sent "
                      "FROM media WHERE space = ?1 AND id = ?2",
                      error);
     if (rc)
@@ -41,6 +44,7 @@ int media_refs_find(struct raum *r, uint32_t space, const char *id, bool deleted
         out->width = db_int(&s, 5);
         out->height = db_int(&s, 6);
         out->deleted = db_int(&s, 7) != 0;
+        out->sent = (int)db_int(&s, 8);
         if (out->deleted && !deleted_too)
             rc = RAUM_END;
     }
@@ -62,8 +66,8 @@ int media_refs_add(struct raum *r, uint32_t space, const struct media_ref *ref,
         return err_set(error, rc, NULL);
     rc =
         prepare(r, &s,
-                "INSERT INTO media (space, id, hash, type, bytes, width, height, purpose, created) "
-                "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                "INSERT INTO media (space, id, hash, type, bytes, width, height, purpose, created, "
+                "sent) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                 error);
     if (rc)
         return rc;
@@ -77,6 +81,7 @@ int media_refs_add(struct raum *r, uint32_t space, const struct media_ref *ref,
     db_bind_int(&s, 7, ref->height);
     db_bind_str(&s, 8, ref->purpose);
     db_bind_str(&s, 9, now);
+    db_bind_int(&s, 10, ref->sent);
     rc = db_run(&s, error);
     db_finish(&s);
     return rc;
@@ -116,7 +121,24 @@ int media_refs_restore(struct raum *r, uint32_t space, const char *id, struct ra
 
 int media_refs_erase(struct raum *r, uint32_t space, const char *id, struct raum_error *error)
 {
+    int rc = change(r, space, id, NULL, "DELETE FROM media WHERE space = ?1 AND id = ?2", error);
+    if (rc == 0)
+        rc = change(r, space, id, NULL, "DELETE FROM media_work WHERE space = ?1 AND id = ?2",
+                    error);
+    const struct space *s = intern_space(r, space);
+    return rc == 0 && s && !s->offline ? media_work_add(r, space, id, MEDIA_DO_ERASE, error) : rc;
+}
+
+int media_refs_drop(struct raum *r, uint32_t space, const char *id, struct raum_error *error)
+{
     return change(r, space, id, NULL, "DELETE FROM media WHERE space = ?1 AND id = ?2", error);
+}
+
+int media_refs_mark(struct raum *r, uint32_t space, const char *id, const char *hash,
+                    struct raum_error *error)
+{
+    return change(r, space, id, hash,
+                  "UPDATE media SET sent = 1 WHERE space = ?1 AND id = ?2 AND hash = ?3", error);
 }
 
 int media_refs_purge(struct raum *r, int64_t age_ms, int64_t *count, struct raum_error *error)
@@ -160,12 +182,14 @@ int media_refs_use(struct raum *r, const char *hash, struct media_use *use,
 int media_refs_each(struct raum *r, media_refs_each_fn *each, void *arg, struct raum_error *error)
 {
     struct db_stmt s;
-    int rc =
-        prepare(r, &s, "SELECT hash, count(*), count(deleted) FROM media GROUP BY hash", error);
+    int rc = prepare(r, &s,
+                     "SELECT hash, count(*), count(deleted), total(sent = 0 AND deleted IS NULL)"
+                     " FROM media GROUP BY hash",
+                     error);
     if (rc)
         return rc;
     while ((rc = db_step(&s, error)) == 0) {
-        struct media_use use = {.trashed = db_int(&s, 2)};
+        struct media_use use = {.trashed = db_int(&s, 2), .unsent = db_int(&s, 3)};
         char hash[MEDIA_REF_HASH];
         take(hash, sizeof hash, &s, 0);
         use.live = db_int(&s, 1) - use.trashed;

@@ -17,10 +17,12 @@ struct media_ref {
     char purpose[MEDIA_REF_WORD]; /* me wardrobe picture */
     int64_t bytes, width, height;
     bool deleted; /* in the trash */
+    int sent;     /* enum media_sent (engine/media_work.h) */
 };
 /* How many references a hash has in all spaces together. */
 struct media_use {
     int64_t live, trashed;
+    int64_t unsent; /* of the live ones, those that no server has */
 };
 
 /* A new reference. RAUM_EEXISTS if the space has the id (trash included). Inside a transaction. */
@@ -35,9 +37,16 @@ int media_refs_trash(struct raum *r, uint32_t space, const char *id,
                      struct raum_error *error) BASE_CHECK;
 int media_refs_restore(struct raum *r, uint32_t space, const char *id,
                        struct raum_error *error) BASE_CHECK;
-/* Takes the reference away for good. Inside a transaction. */
+/* Takes the reference away for good; the server is to do the same (engine/media_work.h). Inside a
+ * transaction. */
 int media_refs_erase(struct raum *r, uint32_t space, const char *id,
                      struct raum_error *error) BASE_CHECK;
+/* The same on this device alone: the server has it still, or had it taken away. */
+int media_refs_drop(struct raum *r, uint32_t space, const char *id,
+                    struct raum_error *error) BASE_CHECK;
+/* These bytes have arrived at the server. Inside a transaction. */
+int media_refs_mark(struct raum *r, uint32_t space, const char *id, const char *hash,
+                    struct raum_error *error) BASE_CHECK;
 /* Takes away for good what has lain in the trash for age_ms or longer. Inside a transaction. */
 int media_refs_purge(struct raum *r, int64_t age_ms, int64_t *count,
                      struct raum_error *error) BASE_CHECK;

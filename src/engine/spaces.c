@@ -222,8 +222,9 @@ int spaces_forget(struct raum *r, uint32_t ref, struct raum_error *error)
         result = db_execf(r->db, error,
                           "DELETE FROM media WHERE space = %u; DELETE FROM keys WHERE space = %u;"
                           "DELETE FROM coming WHERE space = %u;"
+                          "DELETE FROM media_work WHERE space = %u;"
                           "DELETE FROM spaces WHERE ref = %u",
-                          ref, ref, ref, ref);
+                          ref, ref, ref, ref, ref);
     r->names_changed = true;
     return result < 0 ? result : intern_load(r, error);
 }
@@ -306,11 +307,13 @@ static int join_spaces(struct raum *r, uint32_t from, uint32_t to, struct raum_e
             r->db, error,
             "UPDATE keys SET space = %u WHERE space = %u;"
             "INSERT OR IGNORE INTO media SELECT %u, id, hash, type, bytes, width, height, purpose,"
-            " created, deleted FROM media WHERE space = %u;"
+            " created, deleted, sent FROM media WHERE space = %u;"
             "DELETE FROM media WHERE space = %u;"
+            "UPDATE OR IGNORE media_work SET space = %u WHERE space = %u;"
+            "DELETE FROM media_work WHERE space = %u;"
             "UPDATE meta SET value = '%u' WHERE key = 'active-space' AND value = '%u';"
             "DELETE FROM spaces WHERE ref = %u",
-            to, from, to, from, from, to, from, from);
+            to, from, to, from, from, to, from, from, to, from, from);
     r->names_changed = true;
     if (result == 0)
         result = intern_load(r, error);

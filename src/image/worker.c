@@ -139,13 +139,22 @@ static int measure(const void *data, size_t len, const char *loader, struct repl
     return 0;
 }
 
+/* What the loader said while it read: its PNG reader leaves black what it could not read, sets no
+ * error, and warns. */
+static int warnings;
+
+static void on_warning(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
+{
+    (void)domain, (void)level, (void)text, (void)data;
+    warnings++;
+}
+
 static void *collect_field(VipsImage *image, const char *field, GValue *value, void *list)
 {
     (void)image, (void)value;
     g_ptr_array_add(list, g_strdup(field));
     return NULL;
 }
-
 
 /* `strip` of vips' WebP writer lets Exif pass in this version: every field goes by hand. */
 static void remove_fields(VipsImage *image)
@@ -243,6 +252,7 @@ static int work(const void *data, size_t len, struct reply *reply, struct output
     if (!found || strcmp(found, loader) != 0)
         return RAUM_EUNSUPPORTED_MEDIA;
     bool profile;
+    warnings = 0;
     int rc = measure(data, len, loader, reply, &profile);
     if (rc == 0 && make_variants(data, len, profile, out))
         rc = RAUM_EUNSUPPORTED_MEDIA;
@@ -250,6 +260,10 @@ static int work(const void *data, size_t len, struct reply *reply, struct output
      * text remains. HEIC and AVIF are read as a whole, and complain of harmless things too. */
     if (rc == 0 && *vips_error_buffer() && !strstr(loader, "Heif"))
         rc = RAUM_EUNSUPPORTED_MEDIA;
+    if (rc == 0 && warnings && strstr(loader, "Png")) {
+        vips_error("image", "its pixels are damaged");
+        rc = RAUM_EUNSUPPORTED_MEDIA;
+    }
     return rc;
 }
 
@@ -289,6 +303,7 @@ static void confine(void)
     signal(SIGXFSZ, SIG_IGN); /* liborc tries a file for its code, then does without */
     if (!SANITIZED) /* the sanitizer's shadow takes terabytes of addresses */
         limit(RLIMIT_AS, MEMORY_MAX);
+    g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, on_warning, NULL);
     vips_cache_set_max(0);
     vips_cache_set_max_mem(0);
     vips_cache_set_max_files(0);

@@ -1,5 +1,6 @@
 #include "media/store.h"
 
+#include "media/coming.h"
 #include "media/strip.h"
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,6 +10,8 @@
 #define HASH_LEN (MEDIA_HASH_TEXT - 1)
 #define NAME_MAX_LEN 120
 #define ORPHAN_MS 3600000 /* a put that is still writing its variants is younger */
+#define COMING_MS ((int64_t)7 * 24 * 3600 * 1000) /* parts that nobody fetches on */
+#define UNFINISHED ".new-" /* as file_write calls what it has not renamed yet */
 
 struct media_store {
     const struct raum_env *env;
@@ -17,6 +20,7 @@ struct media_store {
 
 static const char *const areas[] = {"media", "trash"};
 enum { LIVE, TRASH };
+#define CAME MEDIA_VARIANTS /* the thumb of an original that may not be here */
 
 /* What a file's name says. */
 struct name {
@@ -28,7 +32,7 @@ struct name {
 
 static const char *suffix(enum media_variant variant)
 {
-    static const char *const text[MEDIA_VARIANTS] = {"", "thumb.", "medium.", "large."};
+    static const char *const text[CAME + 1] = {"", "thumb.", "medium.", "large.", "came."};
     return text[variant];
 }
 
@@ -68,7 +72,7 @@ static bool name_parse(const char *text, int area, struct name *n)
             return false;
         text += 14;
     }
-    for (int v = MEDIA_THUMB; v < MEDIA_VARIANTS; v++)
+    for (int v = MEDIA_THUMB; v <= CAME; v++)
         if (strncmp(text, suffix(v), strlen(suffix(v))) == 0)
             n->variant = v;
     text += strlen(suffix(n->variant));
@@ -239,16 +243,66 @@ out:
     return rc;
 }
 
+static struct name came_name(const char *hash)
+{
+    struct name n = {.type = MEDIA_WEBP, .variant = CAME};
+    memcpy(n.hash, hash, MEDIA_HASH_TEXT);
+    return n;
+}
+
+/* A variant of an original that is here; or the thumb that came from a server. */
+static int find_variant(const struct media_store *s, const char *hash, enum media_variant variant,
+                        struct name *n, struct raum_error *error)
+{
+    struct name original;
+    int rc = find_live(s, hash, &original, error);
+    if (variant == MEDIA_ORIGINAL) {
+        *n = original;
+        return rc;
+    }
+    if (rc == 0) {
+        *n = variant_name(&original, variant);
+        if (name_exists(s, n))
+            return 0;
+    }
+    if (variant == MEDIA_THUMB && hash_valid(hash)) {
+        *n = came_name(hash);
+        if (name_exists(s, n))
+            return 0;
+    }
+    return not_found(error);
+}
+
+int media_store_put_thumb(struct media_store *s, const char *hash, const void *data, size_t len,
+                          struct raum_error *error)
+{
+    struct name n;
+    struct media_facts facts;
+    struct buf thumb = {.data = (char *)(uintptr_t)data, .len = len};
+    char folder[MEDIA_PATH_MAX];
+    if (!hash_valid(hash))
+        return not_found(error);
+    if (find_variant(s, hash, MEDIA_THUMB, &n, NULL) == 0)
+        return 0; /* what was made here is not replaced by what somebody sends */
+    int rc = media_sniff(data, len, &facts, error);
+    if (rc)
+        return rc;
+    if (facts.type != MEDIA_WEBP || facts.width > MEDIA_THUMB_SIDE ||
+        facts.height > MEDIA_THUMB_SIDE)
+        return err_at(error, "media", RAUM_EUNSUPPORTED_MEDIA, "this is no small picture");
+    n = came_name(hash);
+    folder_path(s, LIVE, hash, folder);
+    rc = file_error(error, s->env->folder_make(s->env->ctx, folder, 0700), "make", folder);
+    return rc ? rc : write_variant(s, &n, &thumb, error);
+}
+
 int media_store_path(struct media_store *s, const char *hash, enum media_variant variant,
                      char path[MEDIA_PATH_MAX], struct raum_error *error)
 {
-    struct name original, n;
-    int rc = find_live(s, hash, &original, error);
+    struct name n;
+    int rc = find_variant(s, hash, variant, &n, error);
     if (rc)
         return rc;
-    n = variant_name(&original, variant);
-    if (variant != MEDIA_ORIGINAL && !name_exists(s, &n))
-        return not_found(error);
     name_path(s, &n, path);
     return 0;
 }
@@ -269,12 +323,11 @@ int media_store_name(const struct media_store *s, const char *hash, enum media_t
 int media_store_read(struct media_store *s, const char *hash, enum media_variant variant,
                      void **data, size_t *len, enum media_type *type, struct raum_error *error)
 {
-    struct name original, n;
+    struct name n;
     char path[MEDIA_PATH_MAX];
-    int rc = find_live(s, hash, &original, error);
+    int rc = find_variant(s, hash, variant, &n, error);
     if (rc)
         return rc;
-    n = variant_name(&original, variant);
     name_path(s, &n, path);
     if (type)
         *type = n.type;
@@ -368,6 +421,13 @@ static int remove_name(struct media_store *s, const struct name *n, struct raum_
     return rc == RAUM_ENOT_FOUND ? 0 : file_error(error, rc, "remove", path);
 }
 
+static int remove_each(struct media_store *s, void *arg, const struct name *n,
+                       struct raum_error *error)
+{
+    (void)arg;
+    return remove_name(s, n, error);
+}
+
 /* A variant that is not there is no error; an original is. */
 static int move(struct media_store *s, const struct name *from, const struct name *to,
                 struct raum_error *error)
@@ -393,8 +453,12 @@ int media_store_trash(struct media_store *s, const char *hash, struct raum_error
     struct name original;
     char folder[MEDIA_PATH_MAX];
     int rc = find_live(s, hash, &original, error);
-    if (rc)
+    if (rc && rc != RAUM_ENOT_FOUND)
         return rc;
+    struct name came = came_name(hash_valid(hash) ? hash : "");
+    int gone = came.hash[0] ? remove_name(s, &came, error) : 0; /* it comes again */
+    if (rc || gone)
+        return gone ? gone : rc;
     int64_t now = s->env->now_ms(s->env->ctx);
     now = now > 0 ? now : 1;
     folder_path(s, TRASH, hash, folder);
@@ -441,13 +505,6 @@ int media_store_restore(struct media_store *s, const char *hash, struct raum_err
     return rc;
 }
 
-static int remove_each(struct media_store *s, void *arg, const struct name *n,
-                       struct raum_error *error)
-{
-    (void)arg;
-    return remove_name(s, n, error);
-}
-
 int media_store_erase(struct media_store *s, const char *hash, struct raum_error *error)
 {
     struct name original;
@@ -456,6 +513,8 @@ int media_store_erase(struct media_store *s, const char *hash, struct raum_error
     int rc = find_live(s, hash, &original, NULL) == 0 ? remove_name(s, &original, error) : 0;
     if (rc == 0)
         rc = each_in(s, LIVE, hash, hash, remove_each, NULL, error);
+    if (rc == 0)
+        rc = media_coming_drop(s->env, s->dir, hash, error);
     return rc ? rc : each_in(s, TRASH, hash, hash, remove_each, NULL, error);
 }
 
@@ -481,12 +540,54 @@ static int purge_orphan(struct media_store *s, void *arg, const struct name *n,
     struct name original;
     char path[MEDIA_PATH_MAX];
     int64_t size, modified;
-    if (n->variant == MEDIA_ORIGINAL || find_live(s, n->hash, &original, NULL) == 0)
+    if (n->variant == MEDIA_ORIGINAL || n->variant == CAME ||
+        find_live(s, n->hash, &original, NULL) == 0)
         return 0;
     name_path(s, n, path);
     if (s->env->file_size(s->env->ctx, path, &size, &modified) || modified > p->now - ORPHAN_MS)
         return 0;
     return remove_name(s, n, error);
+}
+
+/* What a crash left of a file that was being written holds a picture's bytes, too. */
+static int remove_unfinished(struct media_store *s, const char *area, const char *two,
+                             int64_t before, struct raum_error *error)
+{
+    char folder[MEDIA_PATH_MAX], path[2 * MEDIA_PATH_MAX];
+    struct buf names;
+    size_t at = 0;
+    snprintf(folder, sizeof folder, "%s/%s/%s", s->dir, area, two);
+    int rc = list(s, folder, &names, error);
+    for (const char *name; rc == 0 && (name = next_name(&names, &at));) {
+        int64_t size, modified;
+        size_t len = strlen(name);
+        bool ours = strncmp(name, UNFINISHED, sizeof UNFINISHED - 1) == 0 && len > 4 &&
+                    strcmp(name + len - 4, ".tmp") == 0;
+        snprintf(path, sizeof path, "%s/%s", folder, name);
+        if (ours && s->env->file_size(s->env->ctx, path, &size, &modified) == 0 &&
+            modified <= before)
+            rc = file_error(error, s->env->file_remove(s->env->ctx, path), "remove", path);
+    }
+    buf_release(&names);
+    return rc;
+}
+
+static int purge_unfinished(struct media_store *s, int64_t before, struct raum_error *error)
+{
+    static const char *const all[] = {"media", "trash", "coming"};
+    char path[MEDIA_PATH_MAX];
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof all / sizeof *all; i++) {
+        struct buf folders;
+        size_t at = 0;
+        snprintf(path, sizeof path, "%s/%s", s->dir, all[i]);
+        rc = list(s, path, &folders, error);
+        for (const char *two; rc == 0 && (two = next_name(&folders, &at));)
+            if (strlen(two) == 2)
+                rc = remove_unfinished(s, all[i], two, before, error);
+        buf_release(&folders);
+    }
+    return rc;
 }
 
 int media_store_purge(struct media_store *s, int64_t age_ms, uint32_t *count,
@@ -497,6 +598,10 @@ int media_store_purge(struct media_store *s, int64_t age_ms, uint32_t *count,
     int rc = each_everywhere(s, TRASH, purge_old, &p, error);
     if (rc == 0)
         rc = each_everywhere(s, LIVE, purge_orphan, &p, error);
+    if (rc == 0)
+        rc = media_coming_purge(s->env, s->dir, now - COMING_MS, error);
+    if (rc == 0)
+        rc = purge_unfinished(s, now - ORPHAN_MS, error);
     if (count)
         *count = p.count;
     return rc;
@@ -511,9 +616,11 @@ static int walk_file(struct media_store *s, void *arg, const struct name *n,
                      struct raum_error *error)
 {
     struct walk *w = arg;
-    struct media_entry entry = {n->hash, n->type, n->ms};
-    (void)s, (void)error;
-    return n->variant == MEDIA_ORIGINAL ? w->each(w->arg, &entry) : 0;
+    struct media_entry entry = {n->hash, n->type, n->ms, n->variant == MEDIA_ORIGINAL};
+    struct name original;
+    (void)error;
+    bool alone = n->variant == CAME && find_live(s, n->hash, &original, NULL) != 0;
+    return entry.whole || alone ? w->each(w->arg, &entry) : 0;
 }
 
 int media_store_each(struct media_store *s, media_store_each_fn *each, void *arg,

@@ -4,8 +4,10 @@
  *
  *     DIR/media/xx/HASH.jpg           original without metadata (jpg png webp heic avif)
  *     DIR/media/xx/HASH.thumb.webp    variants: thumb, medium, large
+ *     DIR/media/xx/HASH.came.webp     the thumb of an original that is elsewhere, from a server
  *     DIR/trash/xx/HASH.MS.jpg        deleted at MS (milliseconds since 1970, 13 digits)
  *     DIR/trash/xx/HASH.MS.thumb.webp
+ *     DIR/coming/xx/HASH.OFFSET       parts of an original on its way here (coming.h)
  *
  * The original decides: it is written last and moved first, and a variant whose original is not
  * there is not found. So neither a crash nor a reader in between meets half a picture (G-P4, G-O1).
@@ -32,6 +34,7 @@ enum media_variant {
     MEDIA_LARGE,  /* 2048 */
 };
 #define MEDIA_VARIANTS 4
+#define MEDIA_THUMB_SIDE 256
 
 /* The port behind which somebody can decode pictures (natively src/image). `variants` are
  * initialised by the caller and filled with WebP in the order thumb, medium,
@@ -55,6 +58,7 @@ struct media_entry {
     const char *hash; /* lent for the call */
     enum media_type type;
     int64_t trashed_ms; /* 0: live */
+    bool whole;         /* false: a thumb that came without its original */
 };
 /* Not 0 stops the walk, which then returns it. */
 typedef int media_store_each_fn(void *arg, const struct media_entry *entry);
@@ -72,6 +76,11 @@ void media_store_free(struct media_store *store);
 int media_store_put(struct media_store *store, const struct media_resizer *resizer,
                     const void *data, size_t len, struct media_item *item,
                     struct raum_error *error) BASE_CHECK;
+
+/* A thumb that came from a server, for an original that did not: it must be a small WebP, and never
+ * takes the place of what is here. */
+int media_store_put_thumb(struct media_store *store, const char *hash, const void *data, size_t len,
+                          struct raum_error *error) BASE_CHECK;
 
 /* Where it lies; RAUM_ENOT_FOUND when deleted, never there, or no hash at all. */
 int media_store_path(struct media_store *store, const char *hash, enum media_variant variant,

@@ -77,6 +77,12 @@ int pictures_share(struct pictures *p, const struct media_ref *ref, uint32_t spa
                    char id[RAUM_ID_MAX], struct raum_error *error)
 {
     struct media_ref copy = *ref;
+    char path[MEDIA_PATH_MAX];
+    int rc = media_store_path(p->store, ref->hash, MEDIA_ORIGINAL, path, NULL);
+    if (rc) /* the server takes the copy from here */
+        return err_at(error, "pictures", RAUM_ENOT_FOUND,
+                      "the bytes of this picture are not on this device");
+    copy.sent = 0; /* a new one, which no server has */
     id[0] = '\0';
     return new_reference(p, space, &copy, id, error);
 }
@@ -141,7 +147,7 @@ static int sweep_file(void *arg, const struct media_entry *entry)
     if (rc)
         return rc;
     s->state->files++;
-    if (s->deep && entry->trashed_ms == 0 &&
+    if (s->deep && entry->trashed_ms == 0 && entry->whole &&
         media_store_verify(s->p->store, entry->hash, NULL) != 0)
         s->state->damaged++;
     if (as_it_should(s->p, entry, &use))
@@ -158,7 +164,7 @@ static int sweep_reference(void *arg, const char *hash, const struct media_use *
 {
     struct sweep *s = arg;
     (void)error;
-    if (use->live > 0 && !is_live(s->p, hash))
+    if (use->unsent > 0 && !is_live(s->p, hash)) /* others are the server's to give */
         s->state->missing++;
     return 0;
 }

@@ -36,7 +36,7 @@ int pictures_refer(struct pictures *p, uint32_t space, const char *purpose,
                    const struct media_item *item, char id[RAUM_ID_MAX],
                    struct raum_error *error) BASE_CHECK;
 /* Within a transaction: refers from another space to the same bytes; the new id goes to `id`. The
- * caller has checked the right to read at this moment. */
+ * caller has checked the right to read at this moment. NOT_FOUND if the original is not here. */
 int pictures_share(struct pictures *p, const struct media_ref *ref, uint32_t space,
                    char id[RAUM_ID_MAX], struct raum_error *error) BASE_CHECK;
 /* Makes the rule true for a hash. In a transaction of its own, or within one (restoring: before the

@@ -1,5 +1,7 @@
 #include "modules/uses.h"
 
+#include "engine/intern.h"
+#include "engine/media_work.h"
 #include "engine/query.h"
 #include <string.h>
 
@@ -22,6 +24,17 @@ static int shown(struct raum_handle *h, const char *media, bool *still, struct r
     return rc;
 }
 
+/* One whose bytes never came here. */
+static int gone_unseen(struct raum_handle *h, const char *media, bool forever,
+                       struct raum_error *error)
+{
+    const struct space *s = intern_space(h->raum, h->space);
+    int rc = media_work_done(h->raum, h->space, media, MEDIA_DO_THUMB, error);
+    return rc == 0 && forever && s && !s->offline
+               ? media_work_add(h->raum, h->space, media, MEDIA_DO_ERASE, error)
+               : rc;
+}
+
 int uses_gone(struct raum_handle *h, const char *media, bool forever, char hash[MEDIA_REF_HASH],
               struct raum_error *error)
 {
@@ -33,7 +46,8 @@ int uses_gone(struct raum_handle *h, const char *media, bool forever, char hash[
         return rc;
     rc = media_refs_find(h->raum, h->space, media, true, &ref, NULL);
     if (rc)
-        return rc == RAUM_ENOT_FOUND ? 0 : err_set(error, rc, NULL);
+        return rc == RAUM_ENOT_FOUND ? gone_unseen(h, media, forever, error)
+                                     : err_set(error, rc, NULL);
     memcpy(hash, ref.hash, MEDIA_REF_HASH);
     return forever ? media_refs_erase(h->raum, h->space, media, error)
                    : media_refs_trash(h->raum, h->space, media, error);
@@ -44,8 +58,13 @@ int uses_back(struct raum_handle *h, struct pictures *p, const char *media,
 {
     struct media_ref ref;
     int rc = media_refs_find(h->raum, h->space, media, true, &ref, NULL);
-    if (rc)
-        return rc == RAUM_ENOT_FOUND ? 0 : err_set(error, rc, NULL);
-    rc = media_refs_restore(h->raum, h->space, media, error);
-    return rc ? rc : pictures_settle(p, ref.hash, error);
+    if (rc && rc != RAUM_ENOT_FOUND)
+        return err_set(error, rc, NULL);
+    bool known = rc == 0;
+    rc = known ? media_refs_restore(h->raum, h->space, media, error) : 0;
+    if (rc == 0 && known)
+        rc = pictures_settle(p, ref.hash, error);
+    if (rc == 0 && (!known || ref.sent != MEDIA_UNSENT)) /* unless it is here */
+        rc = media_work_add(h->raum, h->space, media, MEDIA_DO_THUMB, error);
+    return rc;
 }

@@ -7,9 +7,9 @@
 #include "modules/pictures.h"
 
 /* Within a transaction, after the row has gone or has let go of the picture: unless another visible
- * row of the space shows it, its reference goes into the trash, with `forever` away. `hash` then
- * receives what is to be settled after the commit (pictures_settle), else "". A picture that never
- * came to this device is nothing to do. */
+ * row of the space shows it, its reference goes into the trash, with `forever` away, at the server,
+ * too (engine/media_work.h). `hash` then receives what is to be settled after the commit
+ * (pictures_settle), else "". A picture that never came to this device is nothing to do. */
 int uses_gone(struct raum_handle *h, const char *media, bool forever, char hash[MEDIA_REF_HASH],
               struct raum_error *error) BASE_CHECK;
 /* Within a transaction: the picture of a row that is back, out of the trash at once, so that a live

@@ -9,10 +9,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SCHEMA_VERSION 46
-#define SCHEMA_FIELDS_MAX 32    /* fields a table, base fields included; also bits of a mask */
-#define SCHEMA_TEXT_MAX 100000  /* bytes of a text field */
-#define SCHEMA_LIST_MAX 1000    /* items of a list field */
+#define SCHEMA_VERSION 47
+#define SCHEMA_FIELDS_MAX 32      /* fields a table, base fields included; also bits of a mask */
+#define SCHEMA_TEXT_MAX 100000    /* bytes of a text field */
+#define SCHEMA_LIST_MAX 1000      /* items of a list field */
 #define SCHEMA_EXTRA_MAX 16000000 /* bytes of the unknown fields of a row */
 #define SCHEMA_GUEST "guest"
 #define SCHEMA_PERSONAL "_personal:" /* sentinel prefix of the personal space */
@@ -20,7 +20,13 @@
 #define SCHEMA_USER "user:"          /* partition of user-level rows */
 
 enum schema_space_type {
-    SPACE_PERSONAL, SPACE_BRAND, SPACE_CLUB, SPACE_FAMILY, SPACE_TEAM, SPACE_PRACTICE, SPACE_TYPES,
+    SPACE_PERSONAL,
+    SPACE_BRAND,
+    SPACE_CLUB,
+    SPACE_FAMILY,
+    SPACE_TEAM,
+    SPACE_PRACTICE,
+    SPACE_TYPES,
 };
 enum schema_module {
     MODULE_PROFILE,
@@ -95,7 +101,7 @@ struct schema_table {
     const char *app;
     uint8_t number; /* frozen, 1..62 */
     uint8_t module, level;
-    const struct schema_field *fields; /* own fields, ends with name NULL */
+    const struct schema_field *fields;    /* own fields, ends with name NULL */
     const struct schema_derived *derived; /* ends with name NULL, or NULL */
     const char *const
         *indexes; /* column lists after `space`, e.g. "kind, createdAt"; NULL-terminated, or NULL */

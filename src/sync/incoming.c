@@ -2,6 +2,7 @@
 
 #include "engine/ddl.h"
 #include "engine/intern.h"
+#include "engine/media_work.h"
 #include "engine/row.h"
 #include "engine/seal.h"
 #include "engine/store.h"
@@ -16,6 +17,7 @@ struct taking {
     struct buf extra;
     struct json_writer w;
     bool any_extra;
+    struct media_watch pictures;
 };
 
 static int broken(struct raum_error *error)
@@ -197,7 +199,11 @@ static int take_change(struct taking *t, const struct wire_change *c,
             .kind = VALUE_TEXT, .len = (uint32_t)t->extra.len, .text = buf_text(&t->extra)};
     }
     if (result == 0)
+        result = media_watch_before(&t->pictures, t->row.space, t->row.table, c->id, error);
+    if (result == 0)
         result = store_merge(t->r, &t->row, false, t->a, &changed, error);
+    if (result == 0 && changed)
+        result = media_watch_after(&t->pictures, t->row.space, t->row.table, c->id, error);
     report->merged += result == 0 && changed > 0;
     report->same += result == 0 && changed == 0;
     return result;
@@ -215,11 +221,13 @@ int incoming_apply(struct raum *r, const struct wire_change *changes, uint32_t c
     arena_init(&a, 64u << 20);
     buf_init(&t.extra, SCHEMA_EXTRA_MAX);
     json_init(&t.doc);
+    media_watch_init(&t.pictures, r);
     for (uint32_t i = 0; i < count && result == 0; i++) {
         result = take_change(&t, &changes[i], report, error);
         arena_reset(&a);
     }
     report->heard = t.heard;
+    media_watch_release(&t.pictures);
     json_release(&t.doc);
     buf_release(&t.extra);
     arena_release(&a);
@@ -231,11 +239,13 @@ int incoming_retract(struct raum *r, const char *space, const char *table, const
 {
     struct arena a;
     struct row row;
+    struct media_watch pictures;
     const struct schema_table *t = schema_table(table);
     int result = replica_begin(r, error);
     if (result < 0)
         return result;
     arena_init(&a, 64u << 20);
+    media_watch_init(&pictures, r);
     const struct space *s = intern_space_find(r, space);
     result = s ? row_load(r, s->ref, t, table, id, &a, &row, error) : RAUM_END;
     if (result == 0 && row.author != r->account_ref) {
@@ -246,8 +256,13 @@ int incoming_retract(struct raum *r, const char *space, const char *table, const
                                 .actor = r->self_actor,
                                 .n = row.n};
         replica_changed(r, &change);
-        result = row_erase(r, &row, error);
+        result = media_watch_before(&pictures, s->ref, t, id, error);
+        if (result == 0)
+            result = row_erase(r, &row, error);
+        if (result == 0) /* its bytes go, too */
+            result = media_watch_after(&pictures, s->ref, t, id, error);
     }
+    media_watch_release(&pictures);
     arena_release(&a);
     return replica_end(r, result == RAUM_END ? 0 : result, error);
 }

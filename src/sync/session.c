@@ -2,6 +2,7 @@
 
 #include "base/plant.h"
 #include "engine/intern.h"
+#include "engine/media_work.h"
 #include "engine/replica.h"
 #include "engine/spaces.h"
 #include "schema/rights.h"
@@ -447,6 +448,8 @@ static int look_at_epoch(struct session *s, const char *epoch, bool *again,
         return result;
     if (known) {
         result = outgoing_offer_all(s->r, error);
+        if (result == 0)
+            result = media_work_offer_all(s->r, error);
         *again = true;
     }
     if (result == 0)

@@ -108,7 +108,7 @@ is 1 sql 'SELECT * FROM userContext'
 is 1 sql 'SELECT 1; SELECT 2'
 
 # The rest.
-is 0 upgrade; says 46
+is 0 upgrade; says 47
 is 0 upgrade --dry-run; is 0 upgrade --dry-run --json; valid
 is 0 doctor; is 0 doctor --deep --json; valid
 same 0 "$(json 'scalar grep { $_->{level} eq "fault" } @$v')" faults

@@ -149,11 +149,13 @@ is 0 $b task add 'Eigenes von B'
 until_there 'Eigenes von B' 5 $b task list
 kill -STOP $b_watch
 is 0 $b --space familie task add 'Ungesendet von B'
+is 0 $b --space familie image add "$samples/gps.webp" --label 'Ungesendetes Bild'
 is 0 $phone --space familie space remove "$(member b)"
 kill -CONT $b_watch
 until_gone 'Brot von B' 20 b
 until_gone Geschenkidee 20 b
-for text in 'Milch vom Telefon' 'Ungesendet von B' 'Bild von B' Familie familie; do
+for text in 'Milch vom Telefon' 'Ungesendet von B' 'Bild von B' 'Ungesendetes Bild' Familie \
+    familie; do
     clean "$text" b
 done
 for ((i = 0; i < 100; i++)); do
@@ -175,7 +177,8 @@ is 0 $b quarantine export "$kept" --out kept.raum
 is 0 --data elsewhere import kept.raum
 is 0 --data elsewhere space list; says 'Quarantine: Familie'
 is 0 --data elsewhere --space quarantine-familie task list; says 'Ungesendet von B'; silent Brot
-is 0 --data elsewhere --space quarantine-familie image list; says 'Bild von B'
+is 0 --data elsewhere --space quarantine-familie image list; says 'Ungesendetes Bild'
+silent 'Bild von B' # the server had it
 is 0 $b quarantine drop "$kept"
 is 3 $b quarantine drop "$kept"
 is 0 $b quarantine list --json; same 0 "$(json 'scalar @$v')" quarantines

@@ -37,7 +37,7 @@ worn lena "$coat" 3; worn laptop "$coat" 3
 round
 worn lena "$coat" 3
 is 0 $laptop garment show "$coat"; says 'last 2026-03-02'
-is 0 $laptop garment photo "$coat"; says 'not on this device'
+is 0 $laptop garment photo "$coat"; says 'the small one'
 if grep -aq Geheimwort home/server/server.db*; then ko 'the server has it in the clear'; else ok; fi
 if grep -aq 'wearCount' home/server/server.db*; then ko 'a count is stored'; else ok; fi
 

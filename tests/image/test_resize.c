@@ -273,6 +273,40 @@ static void test_G_P5_only_pictures_within_limits(void **state)
     image_resizer_free(resizer);
 }
 
+/* A PNG's reader says nothing of pixels it cannot read: plain, interlaced and with a palette, what
+ * is overwritten within its pixels or has none is refused, and what is whole is taken. */
+static void test_G_P5_png_without_its_pixels(void **state)
+{
+    struct image_resizer *resizer = open_resizer(NULL, 0);
+    VipsImage *image = corners(300, 200);
+    (void)state;
+    for (int way = 0; way < 3; way++) {
+        struct result r;
+        void *data = NULL;
+        size_t len, at = 0;
+        assert_int_equal(vips_pngsave_buffer(image, &data, &len, "interlace", way == 1, "palette",
+                                             way == 2, NULL),
+                         0);
+        assert_int_equal(resize(resizer, data, len, &r), 0);
+        release(&r);
+        while (memcmp((char *)data + at, "IDAT", 4) != 0)
+            at++;
+        uint8_t *pixels = (uint8_t *)data + at + 4;
+        size_t size = (size_t)pixels[-8] << 24 | (size_t)pixels[-7] << 16 |
+                      (size_t)pixels[-6] << 8 | pixels[-5];
+        for (size_t i = size / 2; i < size; i++)
+            pixels[i] = (uint8_t)(i * 7 + 3);
+        assert_int_equal(resize(resizer, data, len, &r), RAUM_EUNSUPPORTED_MEDIA);
+        release(&r);
+        memset(pixels, 0xa5, size);
+        assert_int_equal(resize(resizer, data, len, &r), RAUM_EUNSUPPORTED_MEDIA);
+        release(&r);
+        g_free(data);
+    }
+    g_object_unref(image);
+    image_resizer_free(resizer);
+}
+
 /* Cut off and overwritten in the middle: an answer every time, and the next picture is served. */
 static void test_G_O3_garbage(void **state)
 {
@@ -447,6 +481,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_sizes_never_grow),
         cmocka_unit_test(test_G_P3_every_format),
         cmocka_unit_test(test_G_P5_only_pictures_within_limits),
+        cmocka_unit_test(test_G_P5_png_without_its_pixels),
         cmocka_unit_test(test_G_O3_garbage),
         cmocka_unit_test(test_G_O3_workers_that_fail),
         cmocka_unit_test(test_no_program_no_worker),

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "files.h"
+#include "media/coming.h"
 #include "media/store.h"
 #include "media/strip.h"
 #include <unistd.h>
@@ -395,6 +396,76 @@ static void test_orphans_are_swept(void **state)
     media_store_free(store);
 }
 
+/* What came from a server: a thumb alone, parts of an original; what a crash left of a write. */
+static void test_what_came_from_elsewhere(void **state)
+{
+    struct media_item item;
+    struct media_store *store = open_store("came", 1000);
+    char path[MEDIA_PATH_MAX], hash[MEDIA_HASH_TEXT], command[2 * FILES_PATH], dir[FILES_PATH];
+    struct buf coming;
+    size_t len, big_len;
+    (void)state;
+    snprintf(dir, sizeof dir, "%s/came", folder);
+    memset(hash, 'c', sizeof hash - 1);
+    hash[sizeof hash - 1] = '\0';
+    void *thumb = golden("gps.webp", &len), *big = golden("gps.jpg", &big_len);
+    assert_int_not_equal(media_store_put_thumb(store, "no hash", thumb, len, NULL), 0);
+    assert_int_equal(media_store_put_thumb(store, hash, big, big_len, NULL),
+                     RAUM_EUNSUPPORTED_MEDIA);
+    assert_int_equal(media_store_put_thumb(store, hash, "<svg/>", 6, NULL),
+                     RAUM_EUNSUPPORTED_MEDIA);
+    assert_int_equal(media_store_path(store, hash, MEDIA_THUMB, path, NULL), RAUM_ENOT_FOUND);
+    assert_int_equal(media_store_put_thumb(store, hash, thumb, len, NULL), 0);
+    assert_int_equal(media_store_path(store, hash, MEDIA_THUMB, path, NULL), 0);
+    assert_int_equal(media_store_path(store, hash, MEDIA_ORIGINAL, path, NULL), RAUM_ENOT_FOUND);
+    assert_int_equal(media_store_path(store, hash, MEDIA_LARGE, path, NULL), RAUM_ENOT_FOUND);
+    /* It is not moved to the trash, for it comes again. */
+    assert_int_equal(media_store_trash(store, hash, NULL), RAUM_ENOT_FOUND);
+    assert_int_equal(media_store_path(store, hash, MEDIA_THUMB, path, NULL), RAUM_ENOT_FOUND);
+    /* What was made here counts more. */
+    assert_int_equal(put(store, "gps.png", &item), 0);
+    assert_int_equal(media_store_put_thumb(store, item.hash, thumb, len, NULL), 0);
+    assert_int_equal(media_store_path(store, item.hash, MEDIA_THUMB, path, NULL), 0);
+    assert_null(strstr(path, ".came."));
+    /* Parts: without a gap from the start, and away with the picture. */
+    buf_init(&coming, 1000);
+    assert_int_equal(media_coming_add(&world.env, dir, hash, 0, "abc", 3, NULL), 0);
+    assert_int_equal(media_coming_add(&world.env, dir, hash, 7, "xyz", 3, NULL), 0);
+    assert_int_equal(media_coming_read(&world.env, dir, hash, &coming, NULL), 0);
+    assert_int_equal(coming.len, 3);
+    assert_int_equal(media_coming_add(&world.env, dir, hash, 3, "defg", 4, NULL), 0);
+    buf_reset(&coming);
+    assert_int_equal(media_coming_read(&world.env, dir, hash, &coming, NULL), 0);
+    assert_int_equal(coming.len, 10);
+    assert_memory_equal(coming.data, "abcdefgxyz", 10);
+    assert_int_equal(media_store_erase(store, hash, NULL), 0);
+    buf_reset(&coming);
+    assert_int_equal(media_coming_read(&world.env, dir, hash, &coming, NULL), 0);
+    assert_int_equal(coming.len, 0);
+    /* Left lying: parts for a week, unfinished files for an hour. */
+    snprintf(command, sizeof command, "touch '%s/media/%.2s/.new-12.tmp'", dir,
+             item.hash);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(media_coming_add(&world.env, dir, hash, 0, "abc", 3, NULL), 0);
+    snprintf(command, sizeof command, "test -n \"$(find '%s' -name '.new-*')\"", dir);
+    assert_int_equal(media_store_purge(store, MEDIA_TRASH_MS, NULL, NULL), 0);
+    assert_int_equal(system(command), 0);
+    world.now += 2 * 3600000;
+    assert_int_equal(media_store_purge(store, MEDIA_TRASH_MS, NULL, NULL), 0);
+    assert_int_not_equal(system(command), 0);
+    assert_int_equal(media_coming_read(&world.env, dir, hash, &coming, NULL), 0);
+    assert_int_equal(coming.len, 3);
+    world.now += (int64_t)8 * 24 * 3600000;
+    assert_int_equal(media_store_purge(store, MEDIA_TRASH_MS, NULL, NULL), 0);
+    buf_reset(&coming);
+    assert_int_equal(media_coming_read(&world.env, dir, hash, &coming, NULL), 0);
+    assert_int_equal(coming.len, 0);
+    buf_release(&coming);
+    free(thumb);
+    free(big);
+    media_store_free(store);
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -421,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_damage_is_noticed),
         cmocka_unit_test(test_G_O1_broken_off_at_every_operation),
         cmocka_unit_test(test_orphans_are_swept),
+        cmocka_unit_test(test_what_came_from_elsewhere),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

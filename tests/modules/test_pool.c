@@ -306,7 +306,19 @@ static void copies(void **state)
     OK(replica_begin(x.anna.raum, &error));
     struct media_ref ref = {.hash = "00", .type = "png", .purpose = "me"};
     snprintf(ref.id, sizeof ref.id, "%s", place_media(x.a, x.of_bert));
-    OK(media_refs_add(x.anna.raum, x.a->space, &ref, &error)); /* as if the bytes had come */
+    OK(media_refs_add(x.anna.raum, x.a->space, &ref, &error)); /* known, not here */
+    OK(replica_commit(x.anna.raum, &error));
+    REFUSED(RAUM_ENOT_FOUND,
+            me_images_copy(x.a, x.anna.home, &x.anna.pictures, x.of_bert, false, id, &error));
+    size_t len;
+    struct media_item item;
+    void *data = place_file("gps.webp", &len);
+    OK(pictures_prepare(&x.anna.pictures, data, len, &item, &error)); /* as if it had come */
+    free(data);
+    memcpy(ref.hash, item.hash, sizeof ref.hash);
+    OK(replica_begin(x.anna.raum, &error));
+    OK(media_refs_erase(x.anna.raum, x.a->space, ref.id, &error));
+    OK(media_refs_add(x.anna.raum, x.a->space, &ref, &error));
     OK(replica_commit(x.anna.raum, &error));
     REFUSED(RAUM_ENOT_ALLOWED,
             me_images_copy(x.a, x.anna.home, &x.anna.pictures, x.of_bert, true, id, &error));

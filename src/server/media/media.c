@@ -20,7 +20,8 @@
     "ORDER BY CASE WHEN m.owner = ?2 THEN 0 ELSE 1 END, m.created, m.space, m.owner LIMIT 1"
 #define COLUMNS                                                                                    \
     "m.space AS space, m.id AS id, m.owner AS owner, m.hash AS hash, m.type AS type,"              \
-    " m.bytes AS bytes, m.deleted AS deleted"
+    " m.bytes AS bytes, m.width AS width, m.height AS height, m.purpose AS purpose,"               \
+    " m.deleted AS deleted"
 #define MEMBERS                                                                                    \
     " FROM media m JOIN members b ON b.space = m.space AND b.account = ?2"                         \
     " JOIN spaces s ON s.id = m.space AND s.deleted IS NULL WHERE m.id = ?1"
@@ -96,10 +97,15 @@ static int read_row(struct sql_rows *rows, struct arena *a, struct media_row *ou
         .owner = sql_copy(rows, "owner", a),
         .hash = sql_copy(rows, "hash", a),
         .type = type_of(sql_text(rows, "type")),
+        .purpose = sql_copy(rows, "purpose", a),
         .bytes = sql_int(rows, "bytes"),
+        .width = sql_int(rows, "width"),
+        .height = sql_int(rows, "height"),
         .deleted = !sql_null(rows, "deleted"),
     };
-    return out->space && out->id && out->owner && out->hash ? 0 : err_set(error, RAUM_ENOMEM, NULL);
+    return out->space && out->id && out->owner && out->hash && out->purpose
+               ? 0
+               : err_set(error, RAUM_ENOMEM, NULL);
 }
 
 static int no_picture(struct raum_error *error)

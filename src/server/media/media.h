@@ -65,7 +65,8 @@ void media_close(struct media *m); /* NULL is fine */
 struct media_row {
     const char *space, *id, *owner, *hash;
     enum media_type type;
-    int64_t bytes;
+    const char *purpose;
+    int64_t bytes, width, height;
     bool deleted, may_delete;
 };
 /* What `account` may read. space NULL: any of theirs; their own first, then the oldest. NOT_FOUND

@@ -68,6 +68,15 @@ static int add_headers(struct call *c, const char *tag)
     return rc ? rc : http_add(c->http, "Cross-Origin-Resource-Policy", "same-site");
 }
 
+/* What the original is, with whatever variant of it: a device names the picture by it. */
+static int add_facts(struct call *c, const struct media_row *row)
+{
+    return http_addf(c->http, "Raum-Media",
+                     "hash=%s; type=%s; bytes=%lld; width=%lld; height=%lld; purpose=%s", row->hash,
+                     media_extension(row->type), (long long)row->bytes, (long long)row->width,
+                     (long long)row->height, row->purpose);
+}
+
 static int send_picture(struct call *c, const struct media_row *row, enum media_variant variant)
 {
     struct media *m = c->server->media;
@@ -77,6 +86,8 @@ static int send_picture(struct call *c, const struct media_row *row, enum media_
     int fd;
     snprintf(tag, sizeof tag, "\"%.*s-%d\"", TAG_DIGITS, row->hash, (int)variant);
     int rc = add_headers(c, tag);
+    if (rc == 0)
+        rc = add_facts(c, row);
     if (rc)
         return rc;
     if (known && head_has_tag(known, tag))
@@ -101,7 +112,7 @@ static int show(struct call *c)
         rc = send_picture(c, &row, variant);
     if (rc != RAUM_ENOT_FOUND)
         return rc;
-    static const char *const said[] = {"ETag", "Cache-Control", "Accept-Ranges",
+    static const char *const said[] = {"ETag", "Cache-Control", "Accept-Ranges", "Raum-Media",
                                        "Cross-Origin-Resource-Policy"};
     for (size_t i = 0; i < sizeof said / sizeof *said; i++)
         http_drop(c->http, said[i]);
