@@ -153,8 +153,7 @@ static int spawn_worker(struct image_resizer *r, int theirs)
     rc = rc ? rc
             : posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                   POSIX_SPAWN_SETPGROUP);
-    rc = rc ? rc
-            : posix_spawn(&r->pid, r->program, &actions, &attr, (char *const *)r->args, env);
+    rc = rc ? rc : posix_spawn(&r->pid, r->program, &actions, &attr, (char *const *)r->args, env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
     if (rc)
@@ -214,7 +213,8 @@ static int read_error(struct image_resizer *r, const struct reply *reply, struct
 }
 
 /* Appends what the worker made; a picture that nobody asked for is a lie. */
-static int take_outputs(struct image_resizer *r, const struct reply *reply, struct buf *const outs[3])
+static int take_outputs(struct image_resizer *r, const struct reply *reply,
+                        struct buf *const outs[3])
 {
     size_t before[3];
     int rc = 0;

@@ -8,8 +8,8 @@
 #define SIDE_MIN 256
 #define SIDE_MAX 2048
 #define QUALITY 92
-#define CUT_MAX 1.6     /* how much narrower or wider than the photograph its box may be */
-#define TALL_MIN 0.85   /* height of a small box to its width */
+#define CUT_MAX 1.6   /* how much narrower or wider than the photograph its box may be */
+#define TALL_MIN 0.85 /* height of a small box to its width */
 #define TALL_MAX 1.4
 
 static const double paper[3] = {245, 242, 235}, ink[3] = {38, 37, 34}, grey[3] = {134, 128, 117},
@@ -298,8 +298,8 @@ static int put_head(VipsImage *page, const struct sheet *s, const struct layout 
     if (rc == 0)
         rc = vips_draw_rect(page, (double *)hair, 3, m, line, s->width - 2 * m, 1, "fill", TRUE,
                             NULL);
-    *area = (struct box){m, line + 4 * l->unit, s->width - 2 * m,
-                         s->height - line - 4 * l->unit - m};
+    *area =
+        (struct box){m, line + 4 * l->unit, s->width - 2 * m, s->height - line - 4 * l->unit - m};
     return rc;
 }
 

@@ -32,6 +32,7 @@ struct sheet {
 /* The words of image_sheet. False: they are none. */
 bool sheet_read(struct sheet *s, const char *words, size_t len);
 /* A JPEG; g_free it. 0 or -1, with vips' error. */
-int sheet_make(const struct sheet *s, const struct sheet_picture *pictures, void **out, size_t *len);
+int sheet_make(const struct sheet *s, const struct sheet_picture *pictures, void **out,
+               size_t *len);
 
 #endif

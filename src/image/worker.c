@@ -151,7 +151,6 @@ static void *collect_field(VipsImage *image, const char *field, GValue *value, v
     return NULL;
 }
 
-
 /* `strip` of vips' WebP writer lets Exif pass in this version: every field goes by hand. */
 static void remove_fields(VipsImage *image)
 {
@@ -338,7 +337,7 @@ static void confine(void)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     signal(SIGXFSZ, SIG_IGN); /* liborc tries a file for its code, then does without */
-    if (!SANITIZED) /* the sanitizer's shadow takes terabytes of addresses */
+    if (!SANITIZED)           /* the sanitizer's shadow takes terabytes of addresses */
         limit(RLIMIT_AS, MEMORY_MAX);
     vips_cache_set_max(0);
     vips_cache_set_max_mem(0);
