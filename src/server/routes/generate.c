@@ -121,7 +121,7 @@ static int read_text(struct call *c, const char *key, const char **out)
 static int read_order(struct call *c, struct making *m)
 {
     struct generate_request *q = &m->job.request;
-    const char *language = http_header(c->http, "Accept-Language");
+    const char *language = call_str(c, "language");
     const struct {
         const char *key, **out;
     } texts[] = {{"spaceId", &q->space},
@@ -144,6 +144,8 @@ static int read_order(struct call *c, struct making *m)
     }
     q->n = n < 1 ? 1 : n > ORDER_PICTURES_MAX ? ORDER_PICTURES_MAX : (int)n;
     q->account = c->session->account;
+    if (!language)
+        language = http_header(c->http, "Accept-Language");
     q->german = language && strncmp(language, "de", 2) == 0;
     read_references(c, m);
     return 0;
