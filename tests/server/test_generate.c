@@ -78,8 +78,7 @@ static const char *image_field(const char *field)
     KIT_OK(&g.desk.kit, relay_new(&relay, g.desk.sql, raum_env_native(), &g.desk.kit.error));
     out[0] = '\0';
     KIT_OK(&g.desk.kit, sql_begin(g.desk.sql, &g.desk.kit.error));
-    int rc = relay_record(relay, "fam", "images", made("id"), &a, &record,
-                          &g.desk.kit.error);
+    int rc = relay_record(relay, "fam", "images", made("id"), &a, &record, &g.desk.kit.error);
     const struct merge_field *f = rc == 0 ? merge_find(&record, field) : NULL;
     if (f)
         snprintf(out, sizeof out, "%.*s", (int)f->len, f->value);
@@ -358,9 +357,15 @@ static int run(void)
 {
 #define C(f) cmocka_unit_test_setup_teardown(f, gallery_set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        C(collage),      C(without_consent), C(by_another_hand),
-        C(elsewhere),    C(of_somebody_else), C(absent_alike),
-        C(in_between),   C(bad_orders),      C(in_the_personal_space),
+        C(collage),
+        C(without_consent),
+        C(by_another_hand),
+        C(elsewhere),
+        C(of_somebody_else),
+        C(absent_alike),
+        C(in_between),
+        C(bad_orders),
+        C(in_the_personal_space),
         cmocka_unit_test_setup_teardown(switched_off, set_up_none, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
