@@ -391,7 +391,9 @@ const struct cli_command cmd_serve[] = {
     {"serve", "", 0, 0, "a home for people and their spaces: the server", serve_option,
      "raum serve\n"
      "raum serve --listen 0.0.0.0:7117 --tls-cert chain.pem --tls-key key.pem\n"
-     "raum serve --database postgres:///raum --origin https://raum.example",
+     "raum serve --database postgres:///raum --origin https://raum.example\n"
+     "raum serve --image-provider openai --image-url https://images.example/v1 "
+     "--image-key-file image.key",
      run_serve, false},
     {"serve certificate", "NAME…", 1, -1, "https in a house without a domain: a certificate",
      certificate_option,
@@ -414,6 +416,7 @@ const struct cli_command cmd_serve[] = {
      "raum serve admin tier SLUG founder\n"
      "raum serve admin new-epoch\n"
      "raum serve admin quota anna@example.org 20000\n"
+     "raum serve admin allowance garden-club 10000\n"
      "raum serve admin import-better-auth better-auth.db",
      serve_admin, false},
     {0},

@@ -51,6 +51,8 @@ const struct text_pair text_try_on[] = {
     {"%s is no text", "%s ist kein Text"},
     {"--image-url takes an address like %s", "--image-url nimmt eine Adresse wie %s"},
     {"--allowance takes a number of units", "--allowance nimmt eine Zahl von Einheiten"},
+    {"allowance takes a number of units, or: usual",
+     "allowance nimmt eine Zahl von Einheiten, oder: usual"},
     {"who makes pictures: collage (the default), openai, or none",
      "wer Bilder macht: collage (wenn nichts gesagt ist), openai, oder none"},
     {"where it is; any service that speaks as OpenAI's does",

@@ -238,11 +238,16 @@ static int make_variants(const void *data, size_t len, bool profile, struct outp
 
 static int make_upright(const struct sheet_picture *p, struct output *out)
 {
-    VipsImage *image = NULL;
+    VipsImage *image = NULL, *plain = NULL;
     if (sheet_open(p, IMAGE_UPRIGHT_SIDE, IMAGE_UPRIGHT_SIDE, SHEET_WHOLE, &image))
         return -1;
-    remove_fields(image);
-    int rc = vips_pngsave_buffer(image, &out->data, &out->len, "strip", TRUE, NULL);
+    /* The resolution is no field that could be removed, and is written in any case. */
+    int rc = vips_copy(image, &plain, "xres", 1.0, "yres", 1.0, NULL);
+    if (rc == 0) {
+        remove_fields(plain);
+        rc = vips_pngsave_buffer(plain, &out->data, &out->len, "strip", TRUE, NULL);
+        g_object_unref(plain);
+    }
     g_object_unref(image);
     return rc;
 }

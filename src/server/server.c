@@ -98,6 +98,7 @@ static int open_generator(struct server *s, struct raum_error *error)
                                               .ca_file = o->image_ca,
                                               .allowance = o->allowance,
                                               .timeout_ms = o->image_timeout_ms,
+                                              .wait_ms = o->image_wait_ms,
                                               .log = o->log};
     return generator_new(&s->generator, &options, error);
 }

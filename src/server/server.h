@@ -53,7 +53,7 @@ struct server_options {
     /* Who makes pictures (generate/generate.h); NULL: as there. */
     const char *image_provider, *image_url, *image_key, *image_model, *image_ca;
     int64_t allowance;               /* units of a space within 30 days; 0: as ledger.h says */
-    int image_timeout_ms;            /* 0: as generate.h says */
+    int image_timeout_ms, image_wait_ms; /* 0: as generate.h says */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
     int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */

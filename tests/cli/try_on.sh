@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Trying on as a person does it: what is missing is said, with the way out; a collage of real
-# photographs in each of the six types of space (G-T6), on the device and by a server; whose pictures
-# are used, and never without consent (G-P1, G-T4, G-T9, G-T12).
+# photographs in each of the six types of space (G-T6), on the device and by a server; whose
+# pictures are used, and never without consent (G-P1, G-T4, G-T9, G-T12).
 if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi # nothing here is about the disk
 . "$(dirname "$0")/checks"
 . "$RAUM_SOURCE/tests/cli/house"

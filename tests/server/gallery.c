@@ -238,6 +238,17 @@ int put(const char *token, const char *space_id, const char *media, const char *
     return status;
 }
 
+int put_as(const char *token, const char *space, const char *media, const char *purpose,
+                   const char *name)
+{
+    struct file f = sample(name);
+    int status = create(token, f.len, metadata(space, media, purpose, NULL), NULL, 0);
+    if (status == 201)
+        status = patch(token, 0, f.data, f.len);
+    free(f.data);
+    return status;
+}
+
 /* ---- reading ---- */
 
 int see(const char *token, const char *path)

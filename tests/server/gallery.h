@@ -61,6 +61,9 @@ int patch(const char *token, size_t at, const void *body, size_t len);
 int simple(const char *method, const char *token); /* of the last upload */
 int put_bytes(const char *token, const char *space_id, const char *media, const struct file *f);
 int put(const char *token, const char *space_id, const char *media, const char *name);
+/* For a purpose, in two requests: 204 when it was taken. */
+int put_as(const char *token, const char *space_id, const char *media, const char *purpose,
+           const char *name);
 int see(const char *token, const char *path);
 int take_away(const char *token, const char *path);
 /* The answer is that of what was never there, to the byte. */

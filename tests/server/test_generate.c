@@ -35,23 +35,12 @@ static void garment(const char *token, const char *op, const char *id, const cha
     assert_string_equal(pushed(token, op, "wardrobeGarments", id, "fam", fields), "applied");
 }
 
-static int put_for(const char *token, const char *space, const char *media, const char *purpose,
-                   const char *name)
-{
-    struct file f = sample(name);
-    int status = create(token, f.len, metadata(space, media, purpose, NULL), NULL, 0);
-    if (status == 201)
-        status = patch(token, 0, f.data, f.len);
-    free(f.data);
-    return status;
-}
-
 /* Anna's face with consent, and the photograph of a garment of Bert's, in the family's space. */
 static void furnish(void)
 {
-    assert_int_equal(put_for(g.anna, "fam", "face", "me", "gps.jpg"), 204);
+    assert_int_equal(put_as(g.anna, "fam", "face", "me", "gps.jpg"), 204);
     row(g.anna, "insert", "i1", "fam", "mediaId=\"face\";kind=\"face\";usage.aiReference=true");
-    assert_int_equal(put_for(g.bert, "fam", "shirt", "wardrobe", "gps.png"), 204);
+    assert_int_equal(put_as(g.bert, "fam", "shirt", "wardrobe", "gps.png"), 204);
     garment(g.bert, "insert", "g1", "category=\"top\";mediaIds=[\"shirt\"]");
 }
 
@@ -184,7 +173,7 @@ static void of_somebody_else(void **state)
 {
     (void)state;
     char fields[300];
-    assert_int_equal(put_for(g.anna, "fam", "bert", "me", "gps.jpg"), 204);
+    assert_int_equal(put_as(g.anna, "fam", "bert", "me", "gps.jpg"), 204);
     snprintf(fields, sizeof fields, "mediaId=\"bert\";kind=\"fullbody\";subjectId=\"%s\"",
              account_of("bert@example.org"));
     row(g.anna, "insert", "i9", "fam", fields);
@@ -206,9 +195,9 @@ static void elsewhere(void **state)
     refused(404, "NOT_FOUND", g.anna, "fam", "\"never-was\"");
     refused(404, "NOT_FOUND", g.anna, "no-such-space", "\"face\"");
     /* Uploaded for the pool, and no row of it. */
-    assert_int_equal(put_for(g.anna, "fam", "lone", "me", "gps.webp"), 204);
+    assert_int_equal(put_as(g.anna, "fam", "lone", "me", "gps.webp"), 204);
     refused(404, "NOT_FOUND", g.anna, "fam", "\"lone\"");
-    assert_int_equal(put_for(g.anna, "fam", "loose", "wardrobe", "gps.webp"), 204);
+    assert_int_equal(put_as(g.anna, "fam", "loose", "wardrobe", "gps.webp"), 204);
     refused(404, "NOT_FOUND", g.anna, "fam", "\"loose\"");
     /* Another member's private garment; one that is gone. */
     garment(g.bert, "update", "g1", "visibility=\"private\"");
@@ -267,7 +256,7 @@ static void in_between(void **state)
     row(g.anna, "update", "i1", "fam", "usage.aiReference=true");
     g.meanwhile = take_back;
     refused(404, "NOT_FOUND", g.anna, "fam", "\"face\"");
-    assert_int_equal(put_for(g.anna, "fam", "face", "me", "gps.jpg"), 204);
+    assert_int_equal(put_as(g.anna, "fam", "face", "me", "gps.jpg"), 204);
     assert_int_equal(ask(g.anna, "fam", "\"face\"", ""), 200);
     run_sql("DELETE FROM generations");
     run_sql("DELETE FROM media WHERE purpose = 'picture'");
@@ -324,7 +313,7 @@ static void in_the_personal_space(void **state)
     (void)state;
     char space[100];
     snprintf(space, sizeof space, "_personal:%s", account_of("anna@example.org"));
-    assert_int_equal(put_for(g.anna, space, "own", "me", "gps.heic"), 204);
+    assert_int_equal(put_as(g.anna, space, "own", "me", "gps.heic"), 204);
     row(g.anna, "insert", "p1", space, "mediaId=\"own\";usage.aiReference=true");
     int status = ask(g.anna, space, "\"own\"", "");
     if (status != 200)

@@ -109,6 +109,7 @@ static int ask_provider(struct work *w, struct results *r, struct raum_error *er
                                          .key = g->o.key,
                                          .ca_file = g->o.ca_file,
                                          .timeout_ms = g->o.timeout_ms,
+                                         .wait_ms = g->o.wait_ms,
                                          .stop = &g->stop};
     struct order o = {.prompt = q->prompt,
                       .model = q->model,
@@ -374,6 +375,7 @@ int generator_new(struct generator **out, const struct generator_options *option
     g->o = *options;
     g->o.allowance = g->o.allowance ? g->o.allowance : LEDGER_UNITS;
     g->o.timeout_ms = g->o.timeout_ms ? g->o.timeout_ms : GENERATE_TIMEOUT_MS;
+    g->o.wait_ms = g->o.wait_ms ? g->o.wait_ms : GENERATE_WAIT_MS;
     if (g->o.maker_count > MAKERS_MAX)
         g->o.maker_count = MAKERS_MAX;
     g->last = &g->first;

@@ -16,7 +16,8 @@
 #include "server/generate/provider.h"
 
 #define GENERATE_TIMEOUT_MS 240000 /* at a provider, all tries together */
-#define GENERATE_WAITING_MAX 16    /* requests that wait for a thread; more are BUSY */
+#define GENERATE_WAIT_MS 1000
+#define GENERATE_WAITING_MAX 16 /* requests that wait for a thread; more are BUSY */
 #define GENERATE_THREADS 2
 
 struct generator;
@@ -31,6 +32,7 @@ struct generator_options {
     const char *url, *key, *model, *ca_file;
     int64_t allowance; /* units of a space; 0: LEDGER_UNITS */
     int timeout_ms;    /* 0: GENERATE_TIMEOUT_MS */
+    int wait_ms;       /* before a second try at a provider; 0: GENERATE_WAIT_MS */
     struct net_log *log;
 };
 /* USAGE: no such provider, or it lacks its address or key. */

@@ -15,7 +15,6 @@
 #define BODY_MAX ((size_t)80 << 20)
 #define ANSWER_MAX ((size_t)64 << 20)
 #define TRIES 3
-#define WAIT_MS 1000
 #define WAIT_MAX_MS 20000
 #define WORDS_MAX 200 /* bytes of a service's sentence that are passed on */
 
@@ -247,7 +246,7 @@ static bool pause_for(const struct attempt *a, int64_t ms)
 static int64_t wait_of(const struct attempt *a, int turn)
 {
     const char *after = client_header(&a->answer, "retry-after", 0);
-    int64_t ms = (int64_t)WAIT_MS << turn;
+    int64_t ms = (int64_t)a->means->wait_ms << turn;
     if (after && *after >= '0' && *after <= '9')
         ms = strtol(after, NULL, 10) * 1000;
     return ms > WAIT_MAX_MS ? WAIT_MAX_MS : ms;

@@ -44,6 +44,7 @@ struct provider_means {
     const char *url, *key; /* NULL where none is needed */
     const char *ca_file;   /* NULL: the system's authorities */
     int timeout_ms;        /* of all tries together */
+    int wait_ms;           /* before the second try; twice as long before the third */
     const atomic_bool *stop;
 };
 
