@@ -13,6 +13,8 @@
 #define PROMPT "a most secret prompt \\u00fc"
 #define KEY "sk-test-0123456789"
 #define REQUESTS_MAX 8
+#define EUROS "\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac\u20ac"
+#define LONG "aaa" EUROS EUROS EUROS EUROS EUROS EUROS EUROS EUROS /* cut within a character */
 
 /* What the provider does with the next request; the last one stands for all that follow. */
 struct act {
@@ -329,6 +331,7 @@ static void other_refusals(void **state)
         {{.status = 500, .body = "<html>"}, "out of order (500)", 3},
         {{.status = 400, .body = "{\"error\":{\"message\":\"n\\u0000\\u001b[31m\"}}"}, "(400)", 1},
         {{.status = 302, .body = ""}, "(302)", 1},
+        {{.status = 400, .body = "{\"error\":{\"message\":\"" LONG "\"}}"}, "(400): aaa", 1},
         {{.body = "not json"}, "without a picture", 1},
         {{.body = "{}"}, "without a picture", 1},
         {{.body = "{\"data\":[]}"}, "without a picture", 1},
@@ -347,6 +350,7 @@ static void other_refusals(void **state)
             fail_msg("%zu: %d requests", i, service.requests);
         for (const char *c = buf_text(&last.body); *c; c++)
             assert_true((unsigned char)*c >= ' ');
+        assert_true(json_is(last.json, JSON_OBJECT)); /* so it is UTF-8 */
     }
     assert_int_equal(units(), 0);
     assert_int_equal(pictures(), 0);

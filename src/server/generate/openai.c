@@ -148,12 +148,8 @@ static void sentence_of(struct json_value error, char out[WORDS_MAX + 1])
     size_t len = 0;
     arena_init(&arena, (size_t)1 << 20);
     if (json_text(json_get(error, "message"), &arena, &text, &len)) {
-        if (len > WORDS_MAX)
-            len = WORDS_MAX;
-        while (len > 0 && len == WORDS_MAX && ((unsigned char)text[len - 1] & 0xC0) == 0x80)
-            len--; /* not within a character */
-        if (len > 0 && len < WORDS_MAX && (unsigned char)text[len - 1] >= 0xC0)
-            len--;
+        for (bool cut = len > WORDS_MAX; cut; cut = ((unsigned char)text[len] & 0xC0) == 0x80)
+            len = len > WORDS_MAX ? WORDS_MAX : len - 1; /* not within a character */
         for (size_t i = 0; i < len; i++)
             out[i] = (char)((unsigned char)text[i] < ' ' || text[i] == 127 ? ' ' : text[i]);
     }
