@@ -70,7 +70,7 @@ is 4 try-on --garment Hat # the face alone counts, and it may not
 
 for type in brand club family team practice; do
     is 0 space create "At $type" --type $type --quiet
-    is 0 --space at-$type garment add "$top" --name Top --category top --quiet
+    is 0 --space at-$type garment add "$shoes" --name Top --category top --quiet # a small one
     is 3 --space at-$type try-on --garment Top; says 'no picture of you'
     is 0 --space at-$type image add "$face" --slot face-ref --ai --quiet
     is 0 --space at-$type image add "$body" --slot body-ref --ai --quiet
