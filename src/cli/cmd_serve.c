@@ -4,6 +4,7 @@
 #include "cli/cmd_serve.h"
 #include "base/err.h"
 #include "image/resize.h"
+#include "media/maker.h"
 #include "media/store.h"
 #include "net/log.h"
 #include "server/server.h"
@@ -20,6 +21,7 @@
 #define SECRET_FILE_MAX 4096
 #define SWEEP_SECONDS 3600
 #define DECODERS_MAX 4
+#define MAKERS 2
 #define SIZE_MB_MAX 100000000
 
 int serve_folder(struct cli *cli, char **out)
@@ -84,10 +86,10 @@ static void warn_all(const struct server_options *o)
         warn(o->log, "no-limits", "rate limits are off: for tests only");
 }
 
-/* The secret that signs cookies, given as a file: whoever reads it can be anybody. */
-static int read_secret(struct cli *cli, struct net_log *log, char **out)
+/* A secret in a file of its own; *out NULL: the option is not given. free() it. */
+static int read_file(struct cli *cli, const char *option, struct net_log *log, char **out)
 {
-    const char *path = cli_value(cli, "--secret-file");
+    const char *path = cli_value(cli, option);
     const struct raum_env *env = raum_env_native();
     struct stat info;
     void *data;
@@ -101,11 +103,43 @@ static int read_secret(struct cli *cli, struct net_log *log, char **out)
     *out = data;
     while (len && strchr("\r\n", (*out)[len - 1]))
         (*out)[--len] = '\0';
-    if (len < 32 || strlen(*out) != len)
-        return cli_usage(cli, tr("%s: the secret is a text of at least 32 characters"), path);
+    if (strlen(*out) != len)
+        return cli_usage(cli, tr("%s is no text"), path);
     if (stat(path, &info) == 0 && (info.st_mode & 077))
         warn(log, "secret-readable", "the secret's file can be read by others: chmod 600");
     return 0;
+}
+
+/* The secret that signs cookies: whoever reads it can be anybody. */
+static int read_secret(struct cli *cli, struct net_log *log, char **out)
+{
+    int rc = read_file(cli, "--secret-file", log, out);
+    if (rc == 0 && *out && strlen(*out) < 32)
+        return cli_usage(cli, tr("%s: the secret is a text of at least 32 characters"),
+                         cli_value(cli, "--secret-file"));
+    return rc;
+}
+
+/* Who makes pictures: a name of the server's table, where it is, and its key. */
+static int read_images(struct cli *cli, struct server_options *o, struct serve_strings *s)
+{
+    const char *units = cli_value(cli, "--allowance");
+    char *end = NULL;
+    o->image_provider = cli_value(cli, "--image-provider");
+    o->image_url = cli_value(cli, "--image-url");
+    o->image_model = cli_value(cli, "--image-model");
+    o->image_ca = cli_value(cli, "--image-ca");
+    if (o->image_url && strncmp(o->image_url, "http://", 7) != 0 && !is_https(o->image_url))
+        return cli_usage(cli, tr("--image-url takes an address like %s"), "https://…/v1");
+    if (units) {
+        long long n = *units >= '0' && *units <= '9' ? strtoll(units, &end, 10) : 0;
+        if (n < 1 || n > SIZE_MB_MAX || *end)
+            return cli_usage(cli, "%s", tr("--allowance takes a number of units"));
+        o->allowance = n;
+    }
+    int rc = read_file(cli, "--image-key-file", o->log, &s->image_key);
+    o->image_key = s->image_key;
+    return rc;
 }
 
 static int read_trusted(struct cli *cli, const char *out[TRUSTED_MAX + 1])
@@ -167,6 +201,9 @@ struct decoders {
     struct image_resizer *workers[DECODERS_MAX];
     struct media_resizer ports[DECODERS_MAX];
     int count;
+    /* Of pictures that are made: nobody's upload waits for them. */
+    struct image_resizer *made_by[MAKERS];
+    struct media_maker makers[MAKERS];
 };
 
 static int open_decoders(struct decoders *d, struct raum_error *error)
@@ -179,6 +216,10 @@ static int open_decoders(struct decoders *d, struct raum_error *error)
         rc = image_resizer_new(&d->workers[d->count], &options, error);
         d->ports[d->count] = (struct media_resizer){d->workers[d->count], image_resize};
     }
+    for (int i = 0; i < MAKERS && rc == 0; i++) {
+        rc = image_resizer_new(&d->made_by[i], &options, error);
+        d->makers[i] = (struct media_maker){d->made_by[i], image_upright, image_sheet};
+    }
     return rc;
 }
 
@@ -186,6 +227,8 @@ static void close_decoders(struct decoders *d)
 {
     for (int i = 0; i < d->count; i++)
         image_resizer_free(d->workers[i]);
+    for (int i = 0; i < MAKERS; i++)
+        image_resizer_free(d->made_by[i]);
 }
 
 static int serve(struct cli *cli, struct server_options *o)
@@ -199,6 +242,8 @@ static int serve(struct cli *cli, struct server_options *o)
     int rc = open_decoders(&decoders, &cli->error);
     o->resizers = decoders.ports;
     o->resizer_count = decoders.count;
+    o->makers = decoders.makers;
+    o->maker_count = MAKERS;
     if (rc == 0)
         rc = server_start(&server, o, &cli->error);
     if (rc == 0) {
@@ -266,6 +311,8 @@ int serve_options(struct cli *cli, struct server_options *o, struct serve_string
                          o->env->now_ms, o->env->ctx, &cli->error);
     if (rc == 0)
         rc = read_secret(cli, o->log, &s->secret);
+    if (rc == 0)
+        rc = read_images(cli, o, s);
     o->data = s->folder;
     o->trusted = s->trusted;
     o->secret = s->secret;
@@ -279,6 +326,9 @@ void serve_release(struct server_options *o, struct serve_strings *s)
     if (s->secret)
         cli_wipe(s->secret, strlen(s->secret));
     free(s->secret);
+    if (s->image_key)
+        cli_wipe(s->image_key, strlen(s->image_key));
+    free(s->image_key);
 }
 
 static int run_serve(struct cli *cli)
@@ -307,6 +357,12 @@ static const struct cli_option serve_option[] = {
     {"--files", "DIR", "a folder of static files, served at /"},
     {"--secret-file", "FILE", "what signs cookies, instead of one made at the first start"},
     {"--vault-key", "FILE", "what wraps the key rings, instead of one made at the first start"},
+    {"--image-provider", "NAME", "who makes pictures: collage (the default), openai, or none"},
+    {"--image-url", "URL", "where it is; any service that speaks as OpenAI's does"},
+    {"--image-key-file", "FILE", "its key"},
+    {"--image-model", "MODEL", "its usual model"},
+    {"--image-ca", "FILE", "the authority (PEM) that its certificate is of, if it is your own"},
+    {"--allowance", "UNITS", "what a space may use of it within 30 days; 3000 if not given"},
     {"--no-limits", NULL, NULL},
     {0},
 };
@@ -335,7 +391,9 @@ const struct cli_command cmd_serve[] = {
     {"serve", "", 0, 0, "a home for people and their spaces: the server", serve_option,
      "raum serve\n"
      "raum serve --listen 0.0.0.0:7117 --tls-cert chain.pem --tls-key key.pem\n"
-     "raum serve --database postgres:///raum --origin https://raum.example",
+     "raum serve --database postgres:///raum --origin https://raum.example\n"
+     "raum serve --image-provider openai --image-url https://images.example/v1 "
+     "--image-key-file image.key",
      run_serve, false},
     {"serve certificate", "NAME…", 1, -1, "https in a house without a domain: a certificate",
      certificate_option,
@@ -358,6 +416,7 @@ const struct cli_command cmd_serve[] = {
      "raum serve admin tier SLUG founder\n"
      "raum serve admin new-epoch\n"
      "raum serve admin quota anna@example.org 20000\n"
+     "raum serve admin allowance garden-club 10000\n"
      "raum serve admin import-better-auth better-auth.db",
      serve_admin, false},
     {0},

@@ -9,7 +9,7 @@
 struct serve_strings {
     char host[256];
     const char *trusted[65];
-    char *folder, *secret; /* owned */
+    char *folder, *secret, *image_key; /* owned */
 };
 
 /* DATA/server: apart from the replica of a person who works on the same machine. free() it. */

@@ -235,6 +235,19 @@ static int quota(struct admin *x)
     return rc ? rc : out_done(&x->cli->out, text, x->words[0]);
 }
 
+/* "allowance SLUG UNITS", or "allowance SLUG usual". */
+static int allowance(struct admin *x)
+{
+    char *end;
+    const char *text = x->words[1];
+    long long units = strtoll(text, &end, 10);
+    bool usual = strcmp(text, "usual") == 0;
+    if (!usual && (*text < '0' || *text > '9' || *end || units > QUOTA_MB_MAX))
+        return cli_usage(x->cli, "%s", tr("allowance takes a number of units, or: usual"));
+    int rc = admin_set_allowance(x->sql, x->words[0], usual ? -1 : units, &x->cli->error);
+    return rc ? rc : out_done(&x->cli->out, text, x->words[0]);
+}
+
 static int reset_link(struct admin *x)
 {
     const char *link, *origin = cli_value(x->cli, "--origin");
@@ -293,7 +306,7 @@ static const struct {
     {"spaces", 0, spaces},     {"tier", 2, tier},
     {"stats", 0, stats},       {"import-better-auth", 1, import_better_auth},
     {"new-epoch", 0, new_epoch},
-    {"quota", 2, quota},
+    {"quota", 2, quota},       {"allowance", 2, allowance},
 };
 
 /* ---- the database ---- */

@@ -18,7 +18,8 @@ const char *text_german(const char *english);
 struct text_pair {
     const char *english, *german;
 };
-extern const struct text_pair *const text_tables[];          /* text_de.c; ends with NULL */
-extern const struct text_pair text_wardrobe[], text_media[]; /* each ends with english NULL */
+extern const struct text_pair *const text_tables[]; /* text_de.c; ends with NULL */
+extern const struct text_pair text_wardrobe[];      /* each ends with english NULL */
+extern const struct text_pair text_media[], text_try_on[];
 
 #endif

@@ -858,4 +858,5 @@ static const struct text_pair text_pairs[] = {
     {0},
 };
 
-const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, text_media, NULL};
+const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, text_media, text_try_on,
+                                               NULL};

@@ -32,6 +32,10 @@ struct reply {
     uint32_t width, height;
     uint32_t lens[3];
 };
+struct request {
+    uint32_t kind, count;
+    uint32_t lens[IMAGE_PARTS_MAX];
+};
 
 static int64_t monotonic_ms(void)
 {
@@ -149,8 +153,7 @@ static int spawn_worker(struct image_resizer *r, int theirs)
     rc = rc ? rc
             : posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF |
                                                   POSIX_SPAWN_SETPGROUP);
-    rc = rc ? rc
-            : posix_spawn(&r->pid, r->program, &actions, &attr, (char *const *)r->args, env);
+    rc = rc ? rc : posix_spawn(&r->pid, r->program, &actions, &attr, (char *const *)r->args, env);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attr);
     if (rc)
@@ -209,41 +212,49 @@ static int read_error(struct image_resizer *r, const struct reply *reply, struct
     return err_at(error, "image", code, "%s", text);
 }
 
-static int exchange(struct image_resizer *r, const void *data, uint32_t len, struct reply *reply,
-                    struct buf variants[3])
+/* Appends what the worker made; a picture that nobody asked for is a lie. */
+static int take_outputs(struct image_resizer *r, const struct reply *reply,
+                        struct buf *const outs[3])
 {
-    size_t before[3] = {variants[0].len, variants[1].len, variants[2].len};
-    int rc = transfer(r, &len, sizeof len, true);
-    if (rc == 0)
-        rc = transfer(r, (void *)data, len, true);
-    if (rc == 0)
-        rc = transfer(r, reply, sizeof *reply, false);
-    for (int i = 0; rc == 0 && reply->code == 0 && i < 3; i++) {
-        char *room = buf_room(&variants[i], reply->lens[i]);
+    size_t before[3];
+    int rc = 0;
+    for (int i = 0; i < 3; i++)
+        before[i] = outs[i] ? outs[i]->len : 0;
+    for (int i = 0; rc == 0 && i < 3; i++) {
+        char *room = outs[i] ? buf_room(outs[i], reply->lens[i]) : NULL;
+        if (!outs[i] && reply->lens[i] == 0)
+            continue;
         rc = room ? transfer(r, room, reply->lens[i], false) : RAUM_EIO;
         if (rc == 0)
-            variants[i].len += reply->lens[i];
+            outs[i]->len += reply->lens[i];
     }
     for (int i = 0; rc && i < 3; i++)
-        variants[i].len = before[i];
+        if (outs[i])
+            outs[i]->len = before[i];
     return rc;
 }
 
-int image_resize(void *resizer, const void *data, size_t len, struct buf variants[3],
-                 uint32_t *width, uint32_t *height, struct raum_error *error)
+static int exchange(struct image_resizer *r, struct request *q, const void *const *parts,
+                    struct reply *reply, struct buf *const outs[3])
 {
-    struct image_resizer *r = resizer;
-    struct reply reply = {0};
-    int rc;
-    if (len > UINT32_MAX)
-        return err_at(error, "image", RAUM_ETOO_LARGE, NULL);
-    int tries = 0;
+    int rc = transfer(r, q, sizeof *q, true);
+    for (uint32_t i = 0; rc == 0 && i < q->count; i++)
+        rc = transfer(r, (void *)parts[i], q->lens[i], true);
+    if (rc == 0)
+        rc = transfer(r, reply, sizeof *reply, false);
+    return rc == 0 && reply->code == 0 ? take_outputs(r, reply, outs) : rc;
+}
+
+static int run(struct image_resizer *r, struct request *q, const void *const *parts,
+               struct reply *reply, struct buf *const outs[3], struct raum_error *error)
+{
+    int tries = 0, rc = 0;
     for (bool again = true; again; tries++) {
         r->deadline = monotonic_ms() + r->timeout_ms;
         rc = start(r, error);
         if (rc)
             return rc;
-        rc = exchange(r, data, (uint32_t)len, &reply, variants);
+        rc = exchange(r, q, parts, reply, outs);
         /* It may have died of something else than this picture: a second one decides. */
         again = rc == RAUM_EIO && tries == 0;
         if (again)
@@ -252,9 +263,50 @@ int image_resize(void *resizer, const void *data, size_t len, struct buf variant
     if (rc)
         return broken(r, rc, error);
     r->served++;
-    if (reply.code)
-        return read_error(r, &reply, error);
+    return reply->code ? read_error(r, reply, error) : 0;
+}
+
+int image_resize(void *resizer, const void *data, size_t len, struct buf variants[3],
+                 uint32_t *width, uint32_t *height, struct raum_error *error)
+{
+    struct reply reply = {0};
+    struct request q = {.kind = IMAGE_VARIANTS, .count = 1, .lens = {(uint32_t)len}};
+    struct buf *const outs[3] = {&variants[0], &variants[1], &variants[2]};
+    if (len > UINT32_MAX)
+        return err_at(error, "image", RAUM_ETOO_LARGE, NULL);
+    int rc = run(resizer, &q, &data, &reply, outs, error);
     *width = reply.width;
     *height = reply.height;
-    return 0;
+    return rc;
+}
+
+int image_upright(void *resizer, const void *data, size_t len, struct buf *png,
+                  struct raum_error *error)
+{
+    struct reply reply = {0};
+    struct request q = {.kind = IMAGE_UPRIGHT, .count = 1, .lens = {(uint32_t)len}};
+    struct buf *const outs[3] = {png, NULL, NULL};
+    if (len > UINT32_MAX)
+        return err_at(error, "image", RAUM_ETOO_LARGE, NULL);
+    return run(resizer, &q, &data, &reply, outs, error);
+}
+
+int image_sheet(void *resizer, const char *words, const void *const *pictures, const size_t *lens,
+                int count, struct buf *jpeg, struct raum_error *error)
+{
+    struct reply reply = {0};
+    struct request q = {.kind = IMAGE_SHEET, .lens = {(uint32_t)strlen(words)}};
+    const void *parts[IMAGE_PARTS_MAX] = {words};
+    struct buf *const outs[3] = {jpeg, NULL, NULL};
+    if (count < 1 || count >= IMAGE_PARTS_MAX)
+        return err_at(error, "image", RAUM_EUSAGE, "a sheet shows one to %d pictures",
+                      IMAGE_PARTS_MAX - 1);
+    for (int i = 0; i < count; i++) {
+        if (lens[i] > UINT32_MAX)
+            return err_at(error, "image", RAUM_ETOO_LARGE, NULL);
+        q.lens[i + 1] = (uint32_t)lens[i];
+        parts[i + 1] = pictures[i];
+    }
+    q.count = (uint32_t)count + 1;
+    return run(resizer, &q, parts, &reply, outs, error);
 }

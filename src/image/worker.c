@@ -1,10 +1,11 @@
-/* The worker's side: one picture after the other from fd 0, decoded and resized with libvips.
+/* The worker's side: one request after the other from fd 0, done with libvips.
  *
  * What arrives is hostile until it is a bitmap. So: limits before the first byte is read, every
  * loader blocked but the four for JPEG, PNG, WebP and HEIC/AVIF, no output but through our socket.
  * Knows a picture by its first bytes only; media/sniff.c has looked at its structure before. */
 #define _GNU_SOURCE
 #include "image/resize.h"
+#include "image/sheet.h"
 
 #include <signal.h>
 #include <stdbool.h>
@@ -38,6 +39,10 @@ struct reply {
     int32_t code;
     uint32_t width, height;
     uint32_t lens[3];
+};
+struct request {
+    uint32_t kind, count;
+    uint32_t lens[IMAGE_PARTS_MAX];
 };
 
 struct output {
@@ -241,20 +246,71 @@ static int make_variants(const void *data, size_t len, bool profile, struct outp
     return rc;
 }
 
-static int work(const void *data, size_t len, struct reply *reply, struct output out[3])
+static int make_upright(const struct sheet_picture *p, struct output *out)
 {
-    const char *loader = loader_of(data, len);
-    if (!loader) {
+    VipsImage *image = NULL, *plain = NULL;
+    if (sheet_open(p, IMAGE_UPRIGHT_SIDE, IMAGE_UPRIGHT_SIDE, SHEET_WHOLE, &image))
+        return -1;
+    /* The resolution is no field that could be removed, and is written in any case. */
+    int rc = vips_copy(image, &plain, "xres", 1.0, "yres", 1.0, NULL);
+    if (rc == 0) {
+        remove_fields(plain);
+        rc = vips_pngsave_buffer(plain, &out->data, &out->len, "strip", TRUE, NULL);
+        g_object_unref(plain);
+    }
+    g_object_unref(image);
+    return rc;
+}
+
+/* Is it a picture of ours, and not too large a one? */
+static int look_at(struct sheet_picture *p, struct reply *reply, const char **loader)
+{
+    *loader = loader_of(p->data, p->len);
+    if (!*loader) {
         vips_error("image", "not a picture");
         return RAUM_EUNSUPPORTED_MEDIA;
     }
-    const char *found = vips_foreign_find_load_buffer(data, len);
-    if (!found || strcmp(found, loader) != 0)
+    const char *found = vips_foreign_find_load_buffer(p->data, p->len);
+    if (!found || strcmp(found, *loader) != 0)
         return RAUM_EUNSUPPORTED_MEDIA;
-    bool profile;
+    return measure(p->data, p->len, *loader, reply, &p->profile);
+}
+
+static int make_sheet(const struct request *q, void *const *parts, struct reply *reply,
+                      struct output *out)
+{
+    struct sheet_picture pictures[IMAGE_PARTS_MAX] = {0};
+    struct sheet sheet;
+    const char *loader;
+    if (q->count < 2 || !sheet_read(&sheet, parts[0], q->lens[0]) ||
+        sheet.count != (int)q->count - 1) {
+        vips_error("image", "these are no words of a sheet");
+        return RAUM_EUNSUPPORTED_MEDIA;
+    }
+    for (uint32_t i = 1; i < q->count; i++) {
+        pictures[i - 1] = (struct sheet_picture){parts[i], q->lens[i], false};
+        int rc = look_at(&pictures[i - 1], reply, &loader);
+        if (rc)
+            return rc;
+    }
+    reply->width = (uint32_t)sheet.width;
+    reply->height = (uint32_t)sheet.height;
+    return sheet_make(&sheet, pictures, &out->data, &out->len) ? RAUM_EUNSUPPORTED_MEDIA : 0;
+}
+
+static int work(const struct request *q, void *const *parts, struct reply *reply,
+                struct output out[3])
+{
+    struct sheet_picture picture = {parts[0], q->lens[0], false};
+    const char *loader;
+    if (q->kind == IMAGE_SHEET)
+        return make_sheet(q, parts, reply, &out[0]);
     warnings = 0;
-    int rc = measure(data, len, loader, reply, &profile);
-    if (rc == 0 && make_variants(data, len, profile, out))
+    int rc = look_at(&picture, reply, &loader);
+    if (rc)
+        return rc;
+    if (q->kind == IMAGE_UPRIGHT ? make_upright(&picture, &out[0])
+                                 : make_variants(picture.data, picture.len, picture.profile, out))
         rc = RAUM_EUNSUPPORTED_MEDIA;
     /* The pipeline survives what its loader could not read and puts black there; only the error's
      * text remains. HEIC and AVIF are read as a whole, and complain of harmless things too. */
@@ -268,13 +324,13 @@ static int work(const void *data, size_t len, struct reply *reply, struct output
 }
 
 /* False when the parent has gone. */
-static bool answer(const void *data, size_t len)
+static bool answer(const struct request *q, void *const *parts)
 {
     struct reply reply = {0};
     struct output out[3] = {{0}};
     char text[TEXT_MAX] = "";
     vips_error_clear();
-    reply.code = work(data, len, &reply, out);
+    reply.code = work(q, parts, &reply, out);
     if (reply.code) {
         g_snprintf(text, sizeof text, "the picture cannot be read: %s", vips_error_buffer());
         g_strchomp(text);
@@ -301,7 +357,7 @@ static void confine(void)
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_FSIZE, 0);
     signal(SIGXFSZ, SIG_IGN); /* liborc tries a file for its code, then does without */
-    if (!SANITIZED) /* the sanitizer's shadow takes terabytes of addresses */
+    if (!SANITIZED)           /* the sanitizer's shadow takes terabytes of addresses */
         limit(RLIMIT_AS, MEMORY_MAX);
     g_log_set_handler("VIPS", G_LOG_LEVEL_WARNING, on_warning, NULL);
     vips_cache_set_max(0);
@@ -315,6 +371,22 @@ static void confine(void)
     vips_operation_block_set("VipsForeignLoadHeif", FALSE);
 }
 
+static bool serve(const struct request *q)
+{
+    void *parts[IMAGE_PARTS_MAX] = {NULL};
+    uint64_t all = 0;
+    bool ok = q->count > 0 && q->count <= IMAGE_PARTS_MAX && q->kind <= IMAGE_SHEET;
+    for (uint32_t i = 0; ok && i < q->count; i++) {
+        all += q->lens[i];
+        ok = q->lens[i] && all <= INPUT_MAX && (parts[i] = malloc(q->lens[i])) &&
+             read_all(parts[i], q->lens[i]);
+    }
+    ok = ok && answer(q, parts);
+    for (int i = 0; i < IMAGE_PARTS_MAX; i++)
+        free(parts[i]);
+    return ok;
+}
+
 int image_worker_main(int argc, char **argv)
 {
     (void)argc;
@@ -323,12 +395,9 @@ int image_worker_main(int argc, char **argv)
     confine();
     if (!write_all("RIW1", 4))
         return 1;
-    for (uint32_t len; read_all(&len, sizeof len);) {
-        void *data = len && len <= INPUT_MAX ? malloc(len) : NULL;
+    for (struct request q; read_all(&q, sizeof q);) {
         limit_time();
-        bool ok = data && read_all(data, len) && answer(data, len);
-        free(data);
-        if (!ok)
+        if (!serve(&q))
             _exit(1);
     }
     _exit(0); /* nothing to save; the library's own ending is not worth its risk */

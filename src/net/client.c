@@ -206,6 +206,12 @@ static void set_method(CURL *curl, const struct client_request *q)
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 }
 
+static int look_at_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)a, (void)b, (void)c, (void)d;
+    return atomic_load((const atomic_bool *)arg);
+}
+
 static void set_up(struct client *c, const struct client_request *q, struct transfer *t,
                    long timeout_ms)
 {
@@ -228,6 +234,11 @@ static void set_up(struct client *c, const struct client_request *q, struct tran
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
+    if (q->stop) {
+        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
+        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, q->stop);
+    }
     set_method(curl, q);
 }
 

@@ -1,5 +1,6 @@
 #include "server/admin.h"
 
+#include "server/generate/ledger.h"
 #include "server/media/media.h"
 #include "server/notice.h"
 #include "server/spaces/space.h"
@@ -249,6 +250,17 @@ int admin_spaces(struct sql *c, struct arena *a, const char *after, int limit,
     rc = read_all(rows, rc, a, sizeof **out, read_space, &list, count, error);
     *out = list;
     return rc;
+}
+
+int admin_set_allowance(struct sql *c, const char *space, int64_t units, struct raum_error *error)
+{
+    struct sql_rows *rows;
+    int rc =
+        sql_one(c, &rows, error, "SELECT id FROM spaces WHERE id = ?1 OR slug = ?1", "s", space);
+    if (rc == 0)
+        rc = ledger_set(c, sql_text(rows, "id"), units, error);
+    sql_rows_free(rows);
+    return rc == RAUM_END ? err_set(error, RAUM_ENOT_FOUND, "there is no space %s", space) : rc;
 }
 
 int admin_set_tier(struct sql *c, const char *space, const char *tier, struct raum_error *error)

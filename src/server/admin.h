@@ -61,6 +61,9 @@ int admin_set_tier(struct sql *c, const char *space, const char *tier,
 /* Room for an account's pictures; bytes < 0: as the server's usual one again. NOT_FOUND. */
 int admin_set_quota(struct sql *c, struct arena *a, const char *account, int64_t bytes,
                     struct raum_error *error) BASE_CHECK;
+/* What a space may have made, by id or slug; units < 0: as the server's usual again. NOT_FOUND. */
+int admin_set_allowance(struct sql *c, const char *space, int64_t units,
+                        struct raum_error *error) BASE_CHECK;
 int admin_stats(struct sql *c, int64_t now_ms, struct admin_stats *out,
                 struct raum_error *error) BASE_CHECK;
 

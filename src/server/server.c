@@ -7,6 +7,7 @@
 #include "server/auth/upstream.h"
 #include "server/call.h"
 #include "server/epoch.h"
+#include "server/generate/generate.h"
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
@@ -32,7 +33,7 @@
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
     vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
-    plain_routes, page_routes,        NULL,
+    generate_routes, plain_routes, page_routes,        NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -81,6 +82,27 @@ static int open_media(struct server *s, struct raum_error *error)
                       o->resizer_count, error);
 }
 
+static int open_generator(struct server *s, struct raum_error *error)
+{
+    const struct server_options *o = &s->options;
+    const struct generator_options options = {.env = s->env,
+                                              .database = s->database,
+                                              .folder = o->media ? o->media : o->data,
+                                              .media = s->media,
+                                              .makers = o->makers,
+                                              .maker_count = o->maker_count,
+                                              .provider = o->image_provider,
+                                              .url = o->image_url,
+                                              .key = o->image_key,
+                                              .model = o->image_model,
+                                              .ca_file = o->image_ca,
+                                              .allowance = o->allowance,
+                                              .timeout_ms = o->image_timeout_ms,
+                                              .wait_ms = o->image_wait_ms,
+                                              .log = o->log};
+    return generator_new(&s->generator, &options, error);
+}
+
 static int open_parts(struct server *s, struct raum_error *error)
 {
     const struct server_options *o = &s->options;
@@ -103,6 +125,8 @@ static int open_parts(struct server *s, struct raum_error *error)
         rc = server_check_epoch(s, error);
     if (rc == 0)
         rc = open_media(s, error);
+    if (rc == 0)
+        rc = open_generator(s, error);
     if (rc == 0)
         rc = limiter_new(&s->limiter, s->env, error);
     if (rc == 0)
@@ -178,7 +202,7 @@ static bool is_slow(void *arg, const struct http_request *head)
 static bool is_heavy(void *arg, const struct http_request *head)
 {
     (void)arg;
-    return uploads_heavy(head);
+    return uploads_heavy(head) || generate_heavy(head);
 }
 
 /* Each hash at work takes 19 MiB and a core: half of the cores are left to those who ask little. */
@@ -272,6 +296,7 @@ void server_stop(struct server *s)
     if (!s)
         return;
     s->stopping = true;
+    generator_stop(s->generator); /* requests wait for it */
     if (s->http)
         http_stop(s->http, GRACE_MS);
     relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
@@ -281,6 +306,7 @@ void server_stop(struct server *s)
     plain_counts_free(s->counts);
     pages_free(s->pages);
     upstream_free(s->upstream);
+    generator_free(s->generator);
     media_close(s->media);
     auth_keys_free(s->keys);
     limiter_free(s->limiter);

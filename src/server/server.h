@@ -27,6 +27,8 @@ struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
 struct pages; /* routes/page.h */
 struct media; /* pictures (media/media.h) */
 struct media_resizer;
+struct media_maker; /* media/maker.h */
+struct generator; /* pictures from references (generate/generate.h) */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -46,6 +48,12 @@ struct server_options {
     const struct media_resizer *resizers; /* lent; NULL: pictures cannot be uploaded */
     int resizer_count;
     int64_t picture_max, quota;      /* bytes of one picture, of an account's; 0: as media.h says */
+    const struct media_maker *makers; /* lent; NULL: no pictures are made */
+    int maker_count;
+    /* Who makes pictures (generate/generate.h); NULL: as there. */
+    const char *image_provider, *image_url, *image_key, *image_model, *image_ca;
+    int64_t allowance;               /* units of a space within 30 days; 0: as ledger.h says */
+    int image_timeout_ms, image_wait_ms; /* 0: as generate.h says */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
     int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */
@@ -69,6 +77,7 @@ struct server {
     struct mailer *mailer;
     struct pages *pages;
     struct media *media;
+    struct generator *generator;
     struct upstream *upstream;       /* NULL unless --auth */
     struct auth_keys *keys;
     struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */

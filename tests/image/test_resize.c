@@ -439,6 +439,134 @@ static void say_no(const char *text)
     say(text, strlen(text));
 }
 
+/* An upright copy: PNG, three bands, upright, at most 1024 pixels, nothing of where it was taken
+ * (G-P3). */
+static void test_upright(void **state)
+{
+    static const char *const names[] = {"gps.jpg", "gps.png", "gps.webp", "gps.heic", "gps.avif"};
+    struct image_resizer *resizer = open_resizer(NULL, 0);
+    (void)state;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[FILES_PATH];
+        struct buf png;
+        size_t len;
+        snprintf(path, sizeof path, "%s/media/%s", getenv("RAUM_TEST_DATA"), names[i]);
+        void *data = file_slurp(path, &len);
+        buf_init(&png, (size_t)8 << 20);
+        assert_int_equal(image_upright(resizer, data, len, &png, NULL), 0);
+        assert_memory_equal(png.data, "\x89PNG", 4);
+        assert_int_equal(png.data[25], 2); /* RGB */
+        assert_false(bytes_contain(png.data, png.len, "GPS"));
+        assert_false(bytes_contain(png.data, png.len, "eXIf"));
+        assert_false(bytes_contain(png.data, png.len, "iCCP"));
+        assert_false(bytes_contain(png.data, png.len, "tEXt"));
+        buf_release(&png);
+        free(data);
+    }
+    image_resizer_free(resizer);
+}
+
+struct page {
+    struct buf jpeg;
+    struct raum_error error;
+};
+
+/* Of `count` times the same picture. */
+static int make_page(struct image_resizer *r, const char *words, int count, struct page *p)
+{
+    char path[FILES_PATH];
+    const void *pictures[IMAGE_PARTS_MAX];
+    size_t lens[IMAGE_PARTS_MAX], len;
+    snprintf(path, sizeof path, "%s/media/gps.jpg", getenv("RAUM_TEST_DATA"));
+    void *data = file_slurp(path, &len);
+    for (int i = 0; i < count && i < IMAGE_PARTS_MAX; i++) {
+        pictures[i] = data;
+        lens[i] = len;
+    }
+    *p = (struct page){.error = {0}};
+    buf_init(&p->jpeg, (size_t)8 << 20);
+    int rc = image_sheet(r, words, pictures, lens, count, &p->jpeg, &p->error);
+    free(data);
+    return rc;
+}
+
+/* Pages of every shape and number; the label and the paper are on them. */
+static void test_pages(void **state)
+{
+    static const int sizes[][2] = {{1024, 1536}, {512, 512}, {768, 512}, {256, 1024}};
+    struct image_resizer *resizer = open_resizer(NULL, 0);
+    (void)state;
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+        for (int persons = 0; persons <= 2; persons++)
+            for (int count = 1; count < IMAGE_PARTS_MAX; count += 3) {
+                struct page p;
+                struct buf words;
+                VipsImage *image;
+                double *dots;
+                int n;
+                buf_init(&words, IMAGE_WORDS_MAX);
+                buf_printf(&words, "%d %d\nCOLLAGE\nnothing & <b>more\n", sizes[s][0], sizes[s][1]);
+                for (int i = 0; i < count; i++)
+                    buf_printf(&words, "%s Ein Stück %d\n", i < persons ? "person" : "thing", i);
+                if (make_page(resizer, buf_text(&words), count, &p))
+                    fail_msg("%s: %s", buf_text(&words), p.error.text);
+                assert_false(bytes_contain(p.jpeg.data, p.jpeg.len, "Exif"));
+                assert_int_equal(vips_jpegload_buffer(p.jpeg.data, p.jpeg.len, &image, NULL), 0);
+                assert_int_equal(image->Xsize, sizes[s][0]);
+                assert_int_equal(image->Ysize, sizes[s][1]);
+                assert_int_equal(vips_getpoint(image, &dots, &n, 1, 1, NULL), 0);
+                assert_true(n == 3 && dots[0] > 240 && dots[2] > 225 && dots[2] < 240);
+                g_free(dots);
+                /* Somewhere in the head there is ink. */
+                VipsImage *head;
+                double least;
+                int m = (sizes[s][0] < sizes[s][1] ? sizes[s][0] : sizes[s][1]) / 100;
+                assert_int_equal(vips_crop(image, &head, 6 * m, 6 * m, 10 * m, 3 * m, NULL), 0);
+                assert_int_equal(vips_min(head, &least, NULL), 0);
+                assert_true(least < 120);
+                g_object_unref(head);
+                g_object_unref(image);
+                buf_release(&p.jpeg);
+                buf_release(&words);
+            }
+    image_resizer_free(resizer);
+}
+
+static void test_no_pages(void **state)
+{
+    static const char *const words[] = {
+        "", "1024", "1024 1024\n", "1024 1024\nA\n", "1024 1024\nA\nB\n",
+        "1024 1024 9\nA\nB\nthing x\n", "9999 1024\nA\nB\nthing x\n",
+        "1024 10\nA\nB\nthing x\n", "-1024 1024\nA\nB\nthing x\n",
+        "1024 1024\nA\nB\nwhat x\n", "1024 1024\nA\nB\nthing x\nthing y\n",
+        "1024 1024\n\xFF\nB\nthing x\n",
+    };
+    struct image_resizer *resizer = open_resizer(NULL, 0);
+    struct page p;
+    (void)state;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (make_page(resizer, words[i], 1, &p) == 0)
+            fail_msg("taken: %s", words[i]);
+        assert_int_equal(p.jpeg.len, 0);
+        buf_release(&p.jpeg);
+    }
+    assert_int_equal(make_page(resizer, "1024 1024\nA\nB\nthing x\n", 0, &p), RAUM_EUSAGE);
+    buf_release(&p.jpeg);
+    assert_int_equal(make_page(resizer, "1024 1024\nA\nB\nthing x\n", 9, &p), RAUM_EUSAGE);
+    buf_release(&p.jpeg);
+    const void *bad[] = {"<svg xmlns='http://www.w3.org/2000/svg'/>"};
+    const size_t len[] = {41};
+    buf_init(&p.jpeg, 1 << 20);
+    assert_int_equal(image_sheet(resizer, "1024 1024\nA\nB\nthing x\n", bad, len, 1, &p.jpeg, NULL),
+                     RAUM_EUNSUPPORTED_MEDIA);
+    assert_int_equal(image_upright(resizer, bad[0], len[0], &p.jpeg, NULL),
+                     RAUM_EUNSUPPORTED_MEDIA);
+    buf_release(&p.jpeg);
+    assert_int_equal(make_page(resizer, "1024 1024\nA\nB\nthing x\n", 1, &p), 0); /* it lives */
+    buf_release(&p.jpeg);
+    image_resizer_free(resizer);
+}
+
 static int false_worker(const char *way)
 {
     char input[13], text[100];
@@ -476,6 +604,8 @@ static int false_worker(const char *way)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_upright), cmocka_unit_test(test_pages),
+        cmocka_unit_test(test_no_pages),
         cmocka_unit_test(test_G_P3_upright_for_all_orientations),
         cmocka_unit_test(test_colours_become_srgb),
         cmocka_unit_test(test_sizes_never_grow),

@@ -15,6 +15,15 @@ static int64_t test_now(void *ctx)
     return g.now;
 }
 
+static int upright(void *ctx, const void *data, size_t len, struct buf *png,
+                   struct raum_error *error)
+{
+    int rc = image_upright(ctx, data, len, png, error);
+    if (g.meanwhile)
+        g.meanwhile();
+    return rc;
+}
+
 /* ---- people and spaces ---- */
 
 const char *account_of(const char *email)
@@ -71,8 +80,15 @@ int gallery_set_up(void **state)
     for (int i = 0; i < 2; i++) {
         assert_int_equal(image_resizer_new(&workers[i], &image, NULL), 0);
         g.ports[i] = (struct media_resizer){workers[i], image_resize};
+        g.makers[i] = (struct media_maker){workers[i], upright, image_sheet};
     }
-    const struct server_options options = {.env = &env, .resizers = g.ports, .resizer_count = 2};
+    struct server_options options = g.with;
+    options.env = &env;
+    options.resizers = g.ports;
+    options.resizer_count = 2;
+    options.makers = g.makers;
+    options.maker_count = 1; /* the other one is at the decoders' disposal alone */
+    g.meanwhile = NULL;
     desk_open_with(&g.desk, &options);
     desk_sign_up(&g.desk, "anna@example.org", g.anna);
     desk_sign_up(&g.desk, "bert@example.org", g.bert);
@@ -218,6 +234,17 @@ int put(const char *token, const char *space_id, const char *media, const char *
 {
     struct file f = sample(name);
     int status = put_bytes(token, space_id, media, &f);
+    free(f.data);
+    return status;
+}
+
+int put_as(const char *token, const char *space, const char *media, const char *purpose,
+                   const char *name)
+{
+    struct file f = sample(name);
+    int status = create(token, f.len, metadata(space, media, purpose, NULL), NULL, 0);
+    if (status == 201)
+        status = patch(token, 0, f.data, f.len);
     free(f.data);
     return status;
 }

@@ -8,6 +8,7 @@
 #include "../media/files.h"
 #include "base/clock.h"
 #include "image/resize.h"
+#include "media/maker.h"
 #include "media/strip.h"
 #include "server/media/media.h"
 #include "server/media/tus.h"
@@ -21,6 +22,9 @@ struct gallery {
     int64_t now;                       /* ms */
     char anna[64], bert[64], cleo[64]; /* tokens; Cleo is in no space of theirs */
     struct media_resizer ports[2];
+    struct media_maker makers[2];
+    struct server_options with;   /* of the next set_up: further options */
+    void (*meanwhile)(void);      /* while a reference is made upright; NULL: nothing */
     /* Of the last upload made, and the last answer. */
     char upload[256], code[64], offset[32];
 };
@@ -57,6 +61,9 @@ int patch(const char *token, size_t at, const void *body, size_t len);
 int simple(const char *method, const char *token); /* of the last upload */
 int put_bytes(const char *token, const char *space_id, const char *media, const struct file *f);
 int put(const char *token, const char *space_id, const char *media, const char *name);
+/* For a purpose, in two requests: 204 when it was taken. */
+int put_as(const char *token, const char *space_id, const char *media, const char *purpose,
+           const char *name);
 int see(const char *token, const char *path);
 int take_away(const char *token, const char *path);
 /* The answer is that of what was never there, to the byte. */

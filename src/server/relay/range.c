@@ -2,6 +2,7 @@
  * pulls and for streams. */
 #include "base/plant.h"
 #include "server/relay/inside.h"
+#include "server/relay/store.h"
 
 #include <string.h>
 
@@ -86,4 +87,21 @@ enum relay_view relay_view(const struct relay_row *row, const char *account)
     if (!row->is_private || own || PLANT(RELAY_PRIVATE))
         return RELAY_SHOWN;
     return row->was_shared && !PLANT(RELAY_RETRACT) ? RELAY_WITHDRAWN : RELAY_HIDDEN;
+}
+
+int relay_record(struct relay *r, const char *space, const char *table, const char *id,
+                 struct arena *a, struct merge_record *out, struct raum_error *error)
+{
+    struct relay_part part = {.id = space};
+    struct relay_record record = {.id = id}, *one = &record;
+    int result = relay_ref_find(r, table, &record.tbl, error);
+    if (result == 0)
+        result = relay_part_read(r, &part, error);
+    if (result == 0)
+        result = sql_scope(r->sql, "partition", space, error);
+    if (result == 0 && part.ref && record.tbl)
+        result = relay_store_load(r->sql, part.ref, &one, 1, a, error);
+    if (result < 0)
+        return result;
+    return record.exists ? relay_body_read(r, record.body, record.len, a, out, error) : RAUM_END;
 }

@@ -60,6 +60,11 @@ int relay_beaten(struct relay *r, const struct relay_caller *who, const struct w
                  const struct wire_result *results, struct arena *a, struct wire_answer *out,
                  struct raum_error *error) BASE_CHECK;
 
+/* One record as it stands at this moment, deleted or private too: what is shown of it is the
+ * caller's to decide. RAUM_END: there is none. Values are lent from the arena. */
+int relay_record(struct relay *r, const char *space, const char *table, const char *id,
+                 struct arena *a, struct merge_record *out, struct raum_error *error) BASE_CHECK;
+
 /* What `who` may not see any more: it was shared once and is private now. */
 struct relay_retract {
     const char *app, *table, *id, *space;

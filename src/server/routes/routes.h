@@ -12,9 +12,12 @@ extern const struct route sync_routes[];   /* /api/v1/sync */
 extern const struct route media_routes[];  /* /api/v1/media/{id} */
 extern const struct route upload_routes[]; /* /api/v1/media: tus */
 extern const struct route stream_routes[]; /* /api/v1/sync/stream */
+extern const struct route generate_routes[]; /* /api/v1/picture/generate-with-reference */
 extern const struct route page_routes[];   /* static files and the small pages of mails' links */
 
 /* Does a request wait for a disk or a decoder? */
 bool uploads_heavy(const struct http_request *head);
+/* Does it wait for pictures that are being made? */
+bool generate_heavy(const struct http_request *head);
 
 #endif

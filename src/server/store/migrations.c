@@ -151,5 +151,24 @@ const struct migration migrations[] = {
     /* Accounts whose room for pictures is another than the server's usual one. */
     "CREATE TABLE media_quotas (account TEXT PRIMARY KEY, bytes BIGINT NOT NULL);",
     NULL},
+    {
+    /* Pictures that were made (server/generate): who let make what from what, what became of it and
+     * what it cost the space; no word of a prompt. units: reserved while state is 'begun', then
+     * what was delivered. row: what the pictures' rows are to say, JSON. */
+    "CREATE TABLE generations ("
+    " id TEXT PRIMARY KEY, space TEXT NOT NULL, account TEXT NOT NULL, agent TEXT,"
+    " model TEXT NOT NULL, refs TEXT NOT NULL, size TEXT NOT NULL, quality TEXT NOT NULL,"
+    " wanted BIGINT NOT NULL, made BIGINT NOT NULL DEFAULT 0, units BIGINT NOT NULL,"
+    " state TEXT NOT NULL, outcome TEXT, row TEXT NOT NULL, created BIGINT NOT NULL,"
+    " ended BIGINT);"
+    "CREATE INDEX generations_space ON generations (space, created);"
+    "CREATE INDEX generations_created ON generations (created);"
+    /* Pictures that were delivered and are not yet kept: each is a file of that name. */
+    "CREATE TABLE generated ("
+    " media TEXT PRIMARY KEY, record TEXT NOT NULL, generation TEXT NOT NULL,"
+    " created BIGINT NOT NULL);"
+    /* Spaces whose allowance is another than the server's usual one. */
+    "CREATE TABLE allowances (space TEXT PRIMARY KEY, units BIGINT NOT NULL);",
+    NULL},
     {NULL, NULL},
 };
