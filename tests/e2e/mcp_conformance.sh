@@ -25,7 +25,7 @@ suite() { # suite NAME PROGRAM OPTION…
     shift 2
     "$node" --no-warnings "$program" server --url "$url/mcp" "$@" -o "$dir" \
         >"$dir.log" 2>&1 </dev/null || status=$?
-    "$node" --no-warnings checks.mjs "$dir" >"$dir.sum"
+    "$node" --no-warnings checks.mjs "$dir" "$dir.log" >"$dir.sum"
     head -n -1 "$dir.sum"
     read -r good bad <<<"$(tail -n 1 "$dir.sum")"
     if [ "$good" -eq 0 ] || { [ $status -ne 0 ] && [ "$bad" -eq 0 ]; }; then
