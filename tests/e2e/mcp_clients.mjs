@@ -30,6 +30,7 @@ const env = {
   RAUM_DATA: join(room, 'data'),
   ASAN_OPTIONS: 'detect_leaks=1:abort_on_error=0',
 };
+let said = ''; // by every `raum mcp`, on standard error
 const tests = [];
 const test = (name, body) => tests.push([name, body]);
 
@@ -41,6 +42,7 @@ async function raum(...words) {
 
 async function open(args, Kind = Client, Transport = StdioClientTransport, options = {}) {
   const transport = new Transport({ command: 'raum', args, env, stderr: 'pipe' });
+  transport.stderr?.on('data', (data) => { said += data; });
   const client = new Kind({ name: 'e2e', version: '1' }, options);
   await client.connect(transport);
   return client;
@@ -206,7 +208,7 @@ const servers = blocks.flatMap((block) => Object.values(block.mcpServers ?? bloc
 
 test('the configurations of the guide start', async () => {
   const programs = servers.filter((one) => one.command);
-  for (const line of guide.matchAll(/^claude mcp add .* -- (.*)$/gm)) {
+  for (const line of guide.matchAll(/^\w+ mcp add .* -- (.*)$/gm)) {
     const [command, ...args] = line[1].split(' ');
     programs.push({ command, args });
   }
@@ -388,6 +390,11 @@ test('the official client over HTTP: progress, logging, questions, many at once'
   assert.ok(many.every((one) => one.content[0].text === 'Paris'));
   await client.close();
   await server.end();
+});
+
+test('no program complained', async () => {
+  await new Promise((done) => setTimeout(done, 300)); // the last one is about to end
+  assert.ok(!/Sanitizer|runtime error/.test(said), said);
 });
 
 let failed = 0;

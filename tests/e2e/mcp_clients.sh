@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# mcp_clients: the official clients of the Model Context Protocol and its inspector on the real tools
-# over standard input and output, and on the fixtures over HTTP; the configurations of docs/agents.md
-# (G-A2). Last line: `N passed, N failed`.
+# mcp_clients: the official clients of the Model Context Protocol and its inspector on the real
+# tools over standard input and output, and on the fixtures over HTTP; the configurations of
+# docs/agents.md (G-A2). Last line: `N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")"
 node=$(./node_ready) || exit 77
