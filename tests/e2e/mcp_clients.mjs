@@ -359,7 +359,7 @@ test('a stream that was cut off goes on where it was', async () => {
   assert.equal((await cancelled).status, 202);
   assert.equal(last.length, 1);
 
-  // Ended while it waits.
+  // Ended while it waits, and while somebody asks something else.
   const open = await post({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'test_elicitation' } }, session);
   const began = performance.now();
   assert.equal((await fetch(url, { method: 'DELETE', headers: session })).status, 200);
