@@ -6,6 +6,7 @@
 #include "image/resize.h"
 #include "media/maker.h"
 #include "media/store.h"
+#include "cli/serve_mcp.h"
 #include "net/log.h"
 #include "server/server.h"
 #include <pthread.h>
@@ -239,7 +240,11 @@ static int serve(struct cli *cli, struct server_options *o)
     warn_all(o);
     end_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int rc = open_decoders(&decoders, &cli->error);
+    struct serve_mcp agents;
+    int rc = serve_mcp_options(cli, o, &agents);
+    if (rc)
+        return rc;
+    rc = open_decoders(&decoders, &cli->error);
     o->resizers = decoders.ports;
     o->resizer_count = decoders.count;
     o->makers = decoders.makers;
@@ -364,6 +369,7 @@ static const struct cli_option serve_option[] = {
     {"--image-ca", "FILE", "the authority (PEM) that its certificate is of, if it is your own"},
     {"--allowance", "UNITS", "what a space may use of it within 30 days; 3000 if not given"},
     {"--no-limits", NULL, NULL},
+    {"--mcp-fixtures", NULL, NULL},
     {0},
 };
 

@@ -11,6 +11,7 @@
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/mcp/gate.h"
 #include "server/media/media.h"
 #include "server/relay/writer.h"
 #include "server/routes/page.h"
@@ -31,9 +32,9 @@
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
-    auth_routes,  organization_routes, space_routes, avatar_routes,
-    vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
-    generate_routes, plain_routes, page_routes,        NULL,
+    auth_routes, organization_routes, space_routes, avatar_routes, vault_routes,
+    sync_routes, stream_routes,       media_routes, upload_routes, generate_routes,
+    mcp_routes,  plain_routes,        page_routes,  NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -251,6 +252,12 @@ static int open_hub(struct server *s, struct raum_error *error)
     return rc == 0 && s->upstream ? watch_new(&s->watch, s, error) : rc;
 }
 
+static int open_gate(struct server *s, struct raum_error *error)
+{
+    const struct mcp_gate_options o = {.backend = s->options.mcp, .env = s->env};
+    return mcp_gate_new(&s->gate, &o, error);
+}
+
 /* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
  * pieces, one for each thread, for ever. */
 static void keep_memory_small(void)
@@ -271,6 +278,8 @@ int server_start(struct server **out, const struct server_options *options,
     rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
     if (rc == 0 && !sql_is_postgres(s->sql))
         rc = relay_writer_new(&s->writer, s->database, s->env, error);
+    if (rc == 0)
+        rc = open_gate(s, error);
     if (rc == 0)
         rc = listen_on(s, error);
     /* Only now the port is known; until somebody was told of it nobody asks. */
@@ -297,8 +306,10 @@ void server_stop(struct server *s)
         return;
     s->stopping = true;
     generator_stop(s->generator); /* requests wait for it */
+    mcp_gate_stop(s->gate);
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    mcp_gate_free(s->gate);
     relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
     watch_free(s->watch);
     hub_free(s->hub);

@@ -29,6 +29,8 @@ struct media; /* pictures (media/media.h) */
 struct media_resizer;
 struct media_maker; /* media/maker.h */
 struct generator; /* pictures from references (generate/generate.h) */
+struct mcp_backend; /* agents (mcp/gate.h) */
+struct mcp_gate;
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -54,6 +56,7 @@ struct server_options {
     const char *image_provider, *image_url, *image_key, *image_model, *image_ca;
     int64_t allowance;               /* units of a space within 30 days; 0: as ledger.h says */
     int image_timeout_ms, image_wait_ms; /* 0: as generate.h says */
+    const struct mcp_backend *mcp;   /* lent; NULL: no agent is let in */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
     int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */
@@ -78,6 +81,7 @@ struct server {
     struct pages *pages;
     struct media *media;
     struct generator *generator;
+    struct mcp_gate *gate;           /* of /mcp; NULL: not listening */
     struct upstream *upstream;       /* NULL unless --auth */
     struct auth_keys *keys;
     struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */

@@ -13,6 +13,7 @@ extern const struct route media_routes[];  /* /api/v1/media/{id} */
 extern const struct route upload_routes[]; /* /api/v1/media: tus */
 extern const struct route stream_routes[]; /* /api/v1/sync/stream */
 extern const struct route generate_routes[]; /* /api/v1/picture/generate-with-reference */
+extern const struct route mcp_routes[];    /* /mcp and where its tokens come from */
 extern const struct route page_routes[];   /* static files and the small pages of mails' links */
 
 /* Does a request wait for a disk or a decoder? */
