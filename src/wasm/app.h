@@ -48,10 +48,15 @@ struct call {
     struct raum_error *error;
 };
 typedef int call_fn(struct call *c);
+enum call_kind {
+    CALL_READ,
+    CALL_ONCE,   /* writes: asked twice under one request id, it is done once */
+    CALL_CLOSED, /* needs no open replica */
+};
 struct call_entry {
     const char *name;
     call_fn *run;
-    bool closed; /* needs no open replica */
+    enum call_kind kind;
 };
 /* Each ends with an entry without a name. */
 extern const struct call_entry calls_life[], calls_rows[], calls_spaces[], calls_modules[],
@@ -84,6 +89,12 @@ void answer_flag(struct call *c, const char *key, bool value);
 void answer_value(struct json_writer *w, const struct raum_query *q, int at);
 void answer_row(struct json_writer *w, const struct raum_query *q); /* {"column":value…} */
 void answer_space(struct call *c, const struct space *s);
+
+/* Runs what writes in one transaction with a note of its request (argument "request", an id), so that
+ * a request that comes again, also after another tab took over, is answered and not run. */
+int once_run(struct call *c, call_fn *run) BASE_CHECK;
+/* Forgets the notes of requests that nobody repeats any more. */
+void once_tidy(struct raum *r);
 
 /* Closes handles, watches, session, replica. */
 void app_close(struct app *app);

@@ -221,8 +221,8 @@ static int leave(struct call *c)
 }
 
 const struct call_entry calls_join[] = {
-    {"account.guest", guest, false}, {"join.pending", pending, true},
-    {"join.forget", forget, true},   {"join.begin", begin, true},
-    {"join.finish", finish, true},   {"account.close", leave, false},
+    {"account.guest", guest, CALL_READ}, {"join.pending", pending, CALL_CLOSED},
+    {"join.forget", forget, CALL_CLOSED},   {"join.begin", begin, CALL_CLOSED},
+    {"join.finish", finish, CALL_CLOSED},   {"account.close", leave, CALL_READ},
     {0},
 };

@@ -117,14 +117,14 @@ static int recovery(struct call *c)
 }
 
 const struct call_entry calls_keys[] = {
-    {"vault.take", take, false},
-    {"vault.unlock", unlock, false},
-    {"vault.start", start, false},
-    {"vault.next", next, false},
-    {"vault.confirm", confirm, false},
-    {"vault.change", begin_change, false},
-    {"vault.changed", end_change, false},
-    {"key.status", status, false},
-    {"key.recovery", recovery, false},
+    {"vault.take", take, CALL_READ},
+    {"vault.unlock", unlock, CALL_READ},
+    {"vault.start", start, CALL_READ},
+    {"vault.next", next, CALL_READ},
+    {"vault.confirm", confirm, CALL_READ},
+    {"vault.change", begin_change, CALL_READ},
+    {"vault.changed", end_change, CALL_READ},
+    {"key.status", status, CALL_READ},
+    {"key.recovery", recovery, CALL_READ},
     {0},
 };

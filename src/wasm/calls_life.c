@@ -25,6 +25,7 @@ static int open_replica(struct call *c)
         app_close(app);
         return rc;
     }
+    once_tidy(app->raum);
     json_open_object(c->out);
     answer_str(c, "account", raum_account(app->raum));
     answer_str(c, "device", raum_device(app->raum));
@@ -170,11 +171,11 @@ static int poll_watches(struct call *c)
 }
 
 const struct call_entry calls_life[] = {
-    {"open", open_replica, true},
-    {"close", close_replica, true},
-    {"client.close", close_client, true},
-    {"watch.open", open_watch, false},
-    {"watch.close", close_watch, false},
-    {"poll", poll_watches, false},
+    {"open", open_replica, CALL_CLOSED},
+    {"close", close_replica, CALL_CLOSED},
+    {"client.close", close_client, CALL_CLOSED},
+    {"watch.open", open_watch, CALL_READ},
+    {"watch.close", close_watch, CALL_READ},
+    {"poll", poll_watches, CALL_READ},
     {0},
 };

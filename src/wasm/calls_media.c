@@ -155,9 +155,9 @@ static int avatar_told(struct call *c)
 }
 
 const struct call_entry calls_media[] = {
-    {"media.find", find, false},
-    {"export", export, false},
-    {"avatar.waits", avatar_waits, false},
-    {"avatar.told", avatar_told, false},
+    {"media.find", find, CALL_READ},
+    {"export", export, CALL_READ},
+    {"avatar.waits", avatar_waits, CALL_READ},
+    {"avatar.told", avatar_told, CALL_READ},
     {0},
 };

@@ -131,7 +131,7 @@ static int set_me(struct call *c)
 }
 
 const struct call_entry calls_rows[] = {
-    {"insert", insert_row, false}, {"update", update_row, false}, {"delete", delete_row, false},
-    {"restore", restore_row, false}, {"get", get_row, false}, {"query", query_rows, false},
-    {"me.get", get_me, false}, {"me.set", set_me, false}, {0},
+    {"insert", insert_row, CALL_ONCE}, {"update", update_row, CALL_ONCE}, {"delete", delete_row, CALL_ONCE},
+    {"restore", restore_row, CALL_ONCE}, {"get", get_row, CALL_READ}, {"query", query_rows, CALL_READ},
+    {"me.get", get_me, CALL_READ}, {"me.set", set_me, CALL_ONCE}, {0},
 };

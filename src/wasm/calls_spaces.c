@@ -188,9 +188,9 @@ static int reconcile(struct call *c)
 }
 
 const struct call_entry calls_spaces[] = {
-    {"space.list", list, false},           {"space.create", create, false},
-    {"space.use", use, false},             {"space.where", where, false},
-    {"space.rename", rename_space, false}, {"space.delete", delete_space, false},
-    {"space.offline", offline, false},     {"space.reconcile", reconcile, false},
+    {"space.list", list, CALL_READ},           {"space.create", create, CALL_ONCE},
+    {"space.use", use, CALL_READ},             {"space.where", where, CALL_READ},
+    {"space.rename", rename_space, CALL_ONCE}, {"space.delete", delete_space, CALL_ONCE},
+    {"space.offline", offline, CALL_READ},     {"space.reconcile", reconcile, CALL_READ},
     {0},
 };

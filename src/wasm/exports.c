@@ -79,7 +79,7 @@ static int run(struct call *c, const char *method, size_t method_len, const char
     if (!e)
         return err_at(c->error, "call", RAUM_EUSAGE, "no such method: %.*s",
                       method_len < NAME_MAX_BYTES ? (int)method_len : NAME_MAX_BYTES, method);
-    if (!e->closed && !app.raum)
+    if (e->kind != CALL_CLOSED && !app.raum)
         return err_at(c->error, "call", RAUM_EUSAGE, "nothing is open");
     json_init(&doc);
     int rc = json_parse(&doc, args, len, 0, c->error);
@@ -87,7 +87,7 @@ static int run(struct call *c, const char *method, size_t method_len, const char
         c->args = json_root(&doc);
         json_begin(&w, &answer);
         c->out = &w;
-        rc = e->run(c);
+        rc = e->kind == CALL_ONCE && app.raum ? once_run(c, e->run) : e->run(c);
     }
     if (rc == 0 && answer.len == 0)
         json_put_null(&w);
