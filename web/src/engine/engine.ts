@@ -2,7 +2,7 @@
  * done in this tab's worker, or in the one of another tab that leads (worker.ts). */
 import { Watching } from './watching.ts';
 import { EngineError, type AddedPicture, type AddPicture, type Engine, type EngineState, type Live,
-  type Readable, type Row, type Value, type Variant } from './types.ts';
+  type Notice, type Readable, type Row, type Value, type Variant } from './types.ts';
 import type { Method, Methods } from './methods.ts';
 import type { Ask, Batch, FromPage, Scope, Shared, ToPage } from './messages.ts';
 
@@ -31,7 +31,7 @@ class Client implements Engine {
   #state: EngineState = nothing;
   #runs = new Set<(state: EngineState) => void>();
   #started: { resolve(): void; reject(error: EngineError): void } | null = null;
-  #otherVersion = false;
+  #own: Notice[] = []; // notices of this tab
   /* While the space is being switched: batches are kept, and only those of the new one count. */
   #switching = 0;
   #kept: Batch[] = [];
@@ -87,7 +87,7 @@ class Client implements Engine {
     else if (message.kind === 'reply') this.#reply(message);
     else if (message.kind === 'batches') for (const batch of message.batches) this.#batch(batch);
     else if (message.kind === 'leading') this.#leading();
-    else if (message.kind === 'other-version') this.#otherVersion = true;
+    else if (message.kind === 'other-version') this.#notice('newer-version');
     else {
       const error = new EngineError(message.error.code, message.error.message);
       this.#watching.get(message.watch)?.fail(error);
@@ -95,11 +95,22 @@ class Client implements Engine {
   }
 
   #news(shared: Shared): void {
-    const notices = this.#otherVersion ? [...shared.notices, 'newer-version' as const]
-      : shared.notices;
+    const notices = [...shared.notices, ...this.#own];
     this.#set({ ...shared, notices });
     if (shared.phase === 'failed' && shared.error)
       this.#fail(new EngineError(shared.error.code, shared.error.message));
+  }
+
+  #notice(notice: Notice): void {
+    if (this.#own.includes(notice)) return;
+    this.#own.push(notice);
+    this.#set({ notices: [...this.#state.notices, notice] });
+  }
+
+  /* Only a page may ask for this. */
+  async #persist(): Promise<void> {
+    const kept = await navigator.storage?.persist?.().catch(() => false);
+    if (kept === false && this.#state.storage === 'opfs') this.#notice('not-persisted');
   }
 
   /* All is asked again of a new leader: what was run is not run again. */
@@ -112,6 +123,7 @@ class Client implements Engine {
   #reply(message: ToPage & { kind: 'reply' }): void {
     if (message.request === 'hello') {
       this.#set({ space: message.value as string | null });
+      if (this.#started) void this.#persist();
       this.#started?.resolve();
       this.#started = null;
       return;

@@ -74,10 +74,7 @@ export class Leader implements Listener {
   async #openFiles(durable: boolean): Promise<Files> {
     if (durable) {
       try {
-        const files = await Files.start(await OpfsStore.start());
-        void navigator.storage.persist().then((kept) => this.#notice('not-persisted', !kept),
-                                              () => {});
-        return files;
+        return await Files.start(await OpfsStore.start());
       } catch (error) {
         const full = error instanceof DOMException && error.name === 'QuotaExceededError';
         this.#shared.storage = 'memory';

@@ -1,14 +1,15 @@
-import { serve, launch, open, call, state } from '/work/wt/wasm/web/tests/engine/kit.mjs';
-const s = await serve(); const b = await launch();
-const c = await b.newContext();
-const t=Date.now();
+import { serve, open, call, state } from './kit.mjs';
+import { chromium } from 'playwright-core';
+import { mkdtempSync } from 'node:fs';
+const s = await serve();
+const c = await chromium.launchPersistentContext(mkdtempSync('/tmp/prof-'), { executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 try {
+const t=Date.now();
 const p = await Promise.race([open(c, s.address), new Promise((_,r)=>setTimeout(()=>r(new Error('timeout')),15000))]);
 console.log('ready', Date.now()-t, JSON.stringify(await state(p)));
 console.log(await call(p,'insert',{table:'tasks',fields:{title:'Hello'}}));
-console.log(await call(p,'query',{sql:'SELECT id, title, createdAt FROM tasks'}));
-await p.reload(); await p.evaluate(()=>window.started);
+await p.reload(); const t2=Date.now(); await p.evaluate(()=>window.started); console.log('again', Date.now()-t2);
 console.log(await call(p,'query',{sql:'SELECT id, title FROM tasks WHERE title = ?', params:['Hello']}));
 console.log(JSON.stringify(await state(p)));
 } catch (e) { console.log('ERR', e.message); }
-await b.close(); s.close();
+await c.close(); s.close();
