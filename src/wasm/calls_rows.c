@@ -131,7 +131,13 @@ static int set_me(struct call *c)
 }
 
 const struct call_entry calls_rows[] = {
-    {"insert", insert_row, CALL_ONCE}, {"update", update_row, CALL_ONCE}, {"delete", delete_row, CALL_ONCE},
-    {"restore", restore_row, CALL_ONCE}, {"get", get_row, CALL_READ}, {"query", query_rows, CALL_READ},
-    {"me.get", get_me, CALL_READ}, {"me.set", set_me, CALL_ONCE}, {0},
+    {"insert", insert_row, CALL_ONCE},
+    {"update", update_row, CALL_ONCE},
+    {"delete", delete_row, CALL_ONCE},
+    {"restore", restore_row, CALL_ONCE},
+    {"get", get_row, CALL_READ},
+    {"query", query_rows, CALL_READ},
+    {"me.get", get_me, CALL_READ},
+    {"me.set", set_me, CALL_ONCE},
+    {0},
 };
