@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const root = join(import.meta.dirname, '../../../build-wasm/page');
+const root = process.env.RAUM_PAGE ??
+  join(import.meta.dirname, '../../../build-wasm/page');
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
 /** `answer(request, response)`: true if it took the request. */
