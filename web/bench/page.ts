@@ -1,5 +1,5 @@
-/* The engine beside Dexie, in one page, on the same rows: what `npm run bench` measures. Each number
- * is a median; the two take turns, so that whatever else the machine does hits both. */
+/* The engine beside Dexie, in one page, on the same rows: what `npm run bench` measures. Each
+ * number is a median; the two take turns, so that whatever else the machine does hits both. */
 import Dexie, { type EntityTable } from 'dexie';
 import { engine, type Row } from '../src/engine/engine.ts';
 
