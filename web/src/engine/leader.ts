@@ -12,7 +12,8 @@ import { EngineError, type Notice, type Space, type Sync, type Variant } from '.
 import type { Ask, Batch, Change, Failure, FromLeader, Hello, Shared, ToLeader }
   from './messages.ts';
 
-interface Tab { number: number; name: string }
+/** `ready`: its space and its live queries are as it said. */
+interface Tab { number: number; name: string; ready: Promise<void> }
 interface Joining { take: boolean; passphrase?: string; code?: string }
 type Deed = (tab: Tab, args: Record<string, unknown>, blob?: Blob) => Promise<unknown>;
 
@@ -139,19 +140,20 @@ export class Leader implements Listener {
                      error: failure(error) });
       return;
     }
-    if (message.kind === 'hello') await this.#hello(message);
+    if (message.kind === 'hello') this.#greet(message);
     else if (message.kind === 'bye') await this.#bye(message.tab);
-    else this.#answer(message);
+    else if (this.#tabs.has(message.tab)) this.#answer(message);
+    // else it will say hello, and ask again
   }
 
-  #tab(name: string): Tab {
-    let tab = this.#tabs.get(name);
-    if (!tab) this.#tabs.set(name, tab = { number: this.#next++, name });
-    return tab;
+  #greet(message: Hello): void {
+    const number = this.#tabs.get(message.tab)?.number ?? this.#next++;
+    const tab: Tab = { number, name: message.tab, ready: Promise.resolve() };
+    this.#tabs.set(tab.name, tab);
+    tab.ready = this.#hello(tab, message).catch((error: unknown) => this.failed(error));
   }
 
-  async #hello(message: Hello): Promise<void> {
-    const tab = this.#tab(message.tab);
+  async #hello(tab: Tab, message: Hello): Promise<void> {
     if (message.space)
       await this.#core.call(tab.number, 'space.use', { space: message.space, here: true })
         .catch(() => {}); // gone meanwhile: where the device was
@@ -192,7 +194,8 @@ export class Leader implements Listener {
   }
 
   async #run(message: Ask): Promise<unknown> {
-    const tab = this.#tab(message.tab);
+    const tab = this.#tabs.get(message.tab)!;
+    await tab.ready;
     const own = this.#deeds[message.method];
     if (own) return own(tab, message.args, message.blob);
     const blob = message.blob ? new Uint8Array(await message.blob.arrayBuffer()) : null;
@@ -247,6 +250,9 @@ export class Leader implements Listener {
 
   async #reopen(): Promise<void> {
     await this.#openAccount();
+    for (const { number } of this.#tabs.values())
+      await this.#core.call(0, 'client.close', { client: number });
+    this.#tabs.clear();
     this.#send({ kind: 'leading', version: this.#version }); // all say hello again
     this.#news({});
   }
