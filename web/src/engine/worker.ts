@@ -11,6 +11,7 @@ const LOCK = 'raum-leader';
 const channel = new BroadcastChannel('raum');
 let tab = '';
 let leader: Leader | null = null;
+let held = Promise.resolve();
 
 const toPage = (message: ToPage) => self.postMessage(message);
 
@@ -67,7 +68,13 @@ function start(secure: boolean, account?: string): void {
     lead([...notices, 'no-locks'], false, account);
     return;
   }
-  void navigator.locks.request(`raum-tab-${tab}`, () => new Promise(() => {}));
+  // Before a word is said: who hears of a tab whose lock is free takes it for gone.
+  held = new Promise((resolve) => {
+    void navigator.locks.request(`raum-tab-${tab}`, () => {
+      resolve();
+      return new Promise(() => {});
+    });
+  });
   toPage({ kind: 'role', role: 'follower' });
   void navigator.locks.request(LOCK, () => {
     lead(notices, durable, account);
@@ -80,6 +87,6 @@ self.onmessage = ({ data }: MessageEvent<FromPage>) => {
     tab = data.tab;
     start(data.secure, data.account);
   } else {
-    toLeader(data);
+    void held.then(() => toLeader(data));
   }
 };
