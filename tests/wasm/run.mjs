@@ -22,6 +22,7 @@ const second = 'test_erased_under_a_reader,test_ids_are_not_taken_twice,test_sna
   'test_schema_change,test_other_handles,test_random,';
 const skipped = {
   'engine/keyring': 'test_add,', 'engine/vault': 'test_file_of_before,',
+  'engine/fence': 'test_function_list,',
   'media/store': 'test_orphans_are_swept,', 'engine/fence_same': 'test_functions,',
 };
 
