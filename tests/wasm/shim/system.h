@@ -2,7 +2,8 @@
 #ifndef WASM_SHIM_SYSTEM_H
 #define WASM_SHIM_SYSTEM_H
 
-#define P_tmpdir "."
+#include <stdlib.h>
+#define P_tmpdir getenv("TMPDIR")
 char *mkdtemp(char *path);
 int system(const char *command);
 unsigned umask(unsigned mode);
