@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "server/server.h"
 #include "net/http.h"
+#include "server/agents/agents.h"
 #include "server/auth/auth.h"
 #include "server/auth/jwt.h"
 #include "server/auth/session.h"
@@ -32,7 +33,7 @@
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
     vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
-    plain_routes, page_routes,        NULL,
+    agent_routes, plain_routes, page_routes, NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */

@@ -14,6 +14,10 @@ extern const struct route upload_routes[]; /* /api/v1/media: tus */
 extern const struct route stream_routes[]; /* /api/v1/sync/stream */
 extern const struct route page_routes[];   /* static files and the small pages of mails' links */
 
+/* What GET /api/v1/vault answers to c->session's account; the caller wipes it. Of the call only
+ * server, sql, arena and session are asked. */
+int vault_write(struct call *c, struct buf *out) BASE_CHECK;
+
 /* Does a request wait for a disk or a decoder? */
 bool uploads_heavy(const struct http_request *head);
 
