@@ -8,6 +8,7 @@
 #include "engine/vault.h"
 #include "schema/rights.h"
 #include "sync/outgoing.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -246,7 +247,7 @@ static int bring_up(struct agent_replica *r, const struct agent_who *who, struct
     return result;
 }
 
-static int wake(struct agent_replica *r, const struct agent_who *who, struct raum_error *error)
+static int wake(struct agent_replica *r, struct raum_error *error)
 {
     bool dirty = false;
     int result = write_of(r, error);
@@ -266,7 +267,7 @@ int agent_replica_wake(struct agent_replica *r, const struct agent_who *who,
     if (who->space_type == SPACE_PERSONAL && !who->sealed)
         return locked(error);
     for (int tries = 0; !r->raum && tries < 2; tries++) {
-        result = wake(r, who, error);
+        result = wake(r, error);
         if (result < 0)
             agent_replica_wipe(r);
     }

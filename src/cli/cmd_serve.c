@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "image/resize.h"
 #include "media/store.h"
+#include "cli/serve_mcp.h"
 #include "net/log.h"
 #include "server/server.h"
 #include <pthread.h>
@@ -196,7 +197,11 @@ static int serve(struct cli *cli, struct server_options *o)
     warn_all(o);
     end_signals(&set);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
-    int rc = open_decoders(&decoders, &cli->error);
+    struct serve_mcp agents;
+    int rc = serve_mcp_options(cli, o, &agents);
+    if (rc)
+        return rc;
+    rc = open_decoders(&decoders, &cli->error);
     o->resizers = decoders.ports;
     o->resizer_count = decoders.count;
     if (rc == 0)
@@ -308,6 +313,7 @@ static const struct cli_option serve_option[] = {
     {"--secret-file", "FILE", "what signs cookies, instead of one made at the first start"},
     {"--vault-key", "FILE", "what wraps the key rings, instead of one made at the first start"},
     {"--no-limits", NULL, NULL},
+    {"--mcp-fixtures", NULL, NULL},
     {0},
 };
 

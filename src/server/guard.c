@@ -201,7 +201,7 @@ static int expose(struct call *c, bool cors)
     return http_add(q, "Access-Control-Expose-Headers",
                     "Retry-After, Location, ETag, Upload-Offset, Upload-Length, Upload-Expires, "
                     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Upload-Metadata, "
-                    "X-Request-Id");
+                    "X-Request-Id, Mcp-Session-Id, WWW-Authenticate");
 }
 
 static bool is_data(const char *path)

@@ -1,7 +1,7 @@
 #define _GNU_SOURCE
 #include "server/server.h"
 #include "net/http.h"
-#include "server/agents/agents.h"
+#include "server/agents/desk.h"
 #include "server/auth/auth.h"
 #include "server/auth/jwt.h"
 #include "server/auth/session.h"
@@ -11,6 +11,7 @@
 #include "server/home.h"
 #include "server/limiter.h"
 #include "server/mail.h"
+#include "server/mcp/gate.h"
 #include "server/media/media.h"
 #include "server/relay/writer.h"
 #include "server/routes/page.h"
@@ -33,7 +34,7 @@
 const struct route *const server_routes[] = {
     auth_routes,  organization_routes, space_routes, avatar_routes,
     vault_routes, sync_routes,        stream_routes, media_routes, upload_routes,
-    agent_routes, plain_routes, page_routes, NULL,
+    agent_routes, mcp_routes,         plain_routes, page_routes,  NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -228,6 +229,12 @@ static int open_hub(struct server *s, struct raum_error *error)
     return rc == 0 && s->upstream ? watch_new(&s->watch, s, error) : rc;
 }
 
+static int open_gate(struct server *s, struct raum_error *error)
+{
+    const struct mcp_gate_options o = {.backend = s->options.mcp, .env = s->env};
+    return mcp_gate_new(&s->gate, &o, error);
+}
+
 /* A password's hash takes 19 MiB for some milliseconds. Left alone, the allocator would keep such
  * pieces, one for each thread, for ever. */
 static void keep_memory_small(void)
@@ -248,6 +255,10 @@ int server_start(struct server **out, const struct server_options *options,
     rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
     if (rc == 0 && !sql_is_postgres(s->sql))
         rc = relay_writer_new(&s->writer, s->database, s->env, error);
+    if (rc == 0 && options->mcp)
+        rc = agent_desk_new(&s->desk, s, error);
+    if (rc == 0)
+        rc = open_gate(s, error);
     if (rc == 0)
         rc = listen_on(s, error);
     /* Only now the port is known; until somebody was told of it nobody asks. */
@@ -273,8 +284,11 @@ void server_stop(struct server *s)
     if (!s)
         return;
     s->stopping = true;
+    mcp_gate_stop(s->gate);
     if (s->http)
         http_stop(s->http, GRACE_MS);
+    mcp_gate_free(s->gate);
+    agent_desk_free(s->desk);
     relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
     watch_free(s->watch);
     hub_free(s->hub);

@@ -27,6 +27,9 @@ struct auth_keys; /* the signing key and signed tokens (auth/jwt.h) */
 struct pages; /* routes/page.h */
 struct media; /* pictures (media/media.h) */
 struct media_resizer;
+struct mcp_backend; /* agents (mcp/gate.h) */
+struct mcp_gate;
+struct agent_desk; /* agents/desk.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -46,6 +49,7 @@ struct server_options {
     const struct media_resizer *resizers; /* lent; NULL: pictures cannot be uploaded */
     int resizer_count;
     int64_t picture_max, quota;      /* bytes of one picture, of an account's; 0: as media.h says */
+    const struct mcp_backend *mcp;   /* lent; NULL: no agent is let in */
     bool limits;                     /* rate limits; off only in tests that ask for it */
     int workers;
     int heartbeat_ms, stuck_ms, streams_max, account_streams_max; /* 0: as stream/hub.h says */
@@ -69,6 +73,8 @@ struct server {
     struct mailer *mailer;
     struct pages *pages;
     struct media *media;
+    struct mcp_gate *gate;           /* of /mcp; NULL: not listening */
+    struct agent_desk *desk;         /* what agents need of it; NULL: not listening, or no agents */
     struct upstream *upstream;       /* NULL unless --auth */
     struct auth_keys *keys;
     struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */

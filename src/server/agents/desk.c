@@ -243,6 +243,12 @@ void agent_desk_on_news(struct agent_desk *d, agent_desk_news *news, void *arg)
     pthread_mutex_unlock(&d->news_lock);
 }
 
+void agent_desk_on_close(struct agent_desk *d, void (*close)(void *arg), void *arg)
+{
+    d->close = close;
+    d->close_arg = arg;
+}
+
 /* They take no signals: those belong to whoever called us. */
 static int start(struct agent_desk *d, struct raum_error *error)
 {
@@ -289,6 +295,9 @@ void agent_desk_free(struct agent_desk *d)
 {
     if (!d)
         return;
+    agent_desk_on_news(d, NULL, NULL);
+    if (d->close)
+        d->close(d->close_arg);
     desk_stop(d);
     for (int i = 0; i < d->free_count; i++)
         sql_close(d->seats[i]);

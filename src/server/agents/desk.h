@@ -25,6 +25,8 @@ void agent_desk_free(struct agent_desk *d);
  * anything may have: whoever runs calls or holds data looks anew. Called on the desk's thread. */
 typedef void agent_desk_news(void *arg, const char *account);
 void agent_desk_on_news(struct agent_desk *d, agent_desk_news *news, void *arg);
+/* Called by agent_desk_free first of all: whoever uses the desk lets go of it. */
+void agent_desk_on_close(struct agent_desk *d, void (*close)(void *arg), void *arg);
 
 /* As agents_by_token and agents_by_id; texts in the arena. */
 int agent_desk_token(struct agent_desk *d, const char *token, struct arena *a,

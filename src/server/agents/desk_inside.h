@@ -25,6 +25,8 @@ struct agent_desk {
     pthread_mutex_t news_lock; /* held while the news are told */
     agent_desk_news *news;
     void *news_arg;
+    void (*close)(void *arg);
+    void *close_arg;
     struct sql_listener *listener;
     struct sql *hear_sql;
     int wake_fd;

@@ -12,6 +12,7 @@ extern const struct route sync_routes[];   /* /api/v1/sync */
 extern const struct route media_routes[];  /* /api/v1/media/{id} */
 extern const struct route upload_routes[]; /* /api/v1/media: tus */
 extern const struct route stream_routes[]; /* /api/v1/sync/stream */
+extern const struct route mcp_routes[];    /* /mcp and where its tokens come from */
 extern const struct route page_routes[];   /* static files and the small pages of mails' links */
 
 /* What GET /api/v1/vault answers to c->session's account; the caller wipes it. Of the call only
