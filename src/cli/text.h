@@ -19,6 +19,6 @@ struct text_pair {
     const char *english, *german;
 };
 extern const struct text_pair *const text_tables[]; /* text_de.c; ends with NULL */
-extern const struct text_pair text_wardrobe[];      /* each ends with english NULL */
+extern const struct text_pair text_wardrobe[], text_agents[]; /* each ends with english NULL */
 
 #endif

@@ -859,4 +859,4 @@ static const struct text_pair text_pairs[] = {
     {0},
 };
 
-const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, NULL};
+const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, text_agents, NULL};

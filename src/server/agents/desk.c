@@ -2,12 +2,14 @@
 #include "server/agents/desk.h"
 
 #include "server/agents/desk_inside.h"
+#include "server/media/media.h"
 #include "server/relay/relay.h"
 #include "server/routes/routes.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define ARENA_BYTES ((size_t)4 << 20)
 #define EXCHANGE_BYTES ((size_t)96 << 20)
@@ -115,6 +117,54 @@ int agent_desk_place(struct agent_desk *d, const char *space, char epoch[17], st
     if (result == RAUM_END)
         return err_set(error, RAUM_ENOT_FOUND, NULL);
     return result == 0 && !*slug ? err_set(error, RAUM_ENOMEM, NULL) : result;
+}
+
+/* ---- pictures ---- */
+
+static int read_all(int fd, int64_t size, void **data, struct raum_error *error)
+{
+    char *bytes = malloc((size_t)size + 1);
+    int64_t have = 0;
+    ssize_t n = 1;
+    while (bytes && have < size && n > 0) {
+        n = pread(fd, bytes + have, (size_t)(size - have), (off_t)have);
+        have += n > 0 ? n : 0;
+    }
+    if (bytes && have == size) {
+        *data = bytes;
+        return 0;
+    }
+    free(bytes);
+    return err_set(error, bytes ? RAUM_EIO : RAUM_ENOMEM, NULL);
+}
+
+int agent_desk_media(struct agent_desk *d, const char *account, const char *space, const char *id,
+                     enum media_variant variant, size_t max, void **data, size_t *len,
+                     const char **type, struct raum_error *error)
+{
+    const struct storage *s = &d->server->media->storage;
+    struct media_row row;
+    struct arena a;
+    int64_t size = 0;
+    int fd = -1;
+    struct sql *sql = take_seat(d, error);
+    if (!sql)
+        return error ? error->code : RAUM_EBUSY;
+    arena_init(&a, ARENA_BYTES);
+    int result = media_find(sql, &a, account, space, id, &row, error);
+    leave_seat(d, sql);
+    if (result == 0)
+        result = s->open(s->ctx, row.hash, row.type, variant, &fd, &size, error);
+    if (result == 0 && (size_t)size > max)
+        result = err_set(error, RAUM_ETOO_LARGE, NULL);
+    if (result == 0)
+        result = read_all(fd, size, data, error);
+    if (fd >= 0)
+        close(fd);
+    *len = (size_t)size;
+    *type = result == 0 ? media_mime(variant == MEDIA_ORIGINAL ? row.type : MEDIA_WEBP) : NULL;
+    arena_release(&a);
+    return result;
 }
 
 /* ---- exchanges ---- */

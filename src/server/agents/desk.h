@@ -8,6 +8,8 @@
 #ifndef SERVER_AGENTS_DESK_H
 #define SERVER_AGENTS_DESK_H
 
+#include "media/sniff.h"
+#include "media/store.h"
 #include "server/agents/agents.h"
 
 #define DESK_SEATS_MAX 8      /* connections */
@@ -42,6 +44,12 @@ int agent_desk_keys(struct agent_desk *d, const char *account, struct buf *out,
 /* The epoch of the server's database, and slug of a space. */
 int agent_desk_place(struct agent_desk *d, const char *space, char epoch[17], struct arena *a,
                      const char **slug, struct raum_error *error) BASE_CHECK;
+
+/* The bytes of a picture that the account may read there now (G-P2); free() them. NOT_FOUND alike
+ * for what is foreign, deleted or was never there; TOO_LARGE. *type is a literal. */
+int agent_desk_media(struct agent_desk *d, const char *account, const char *space, const char *id,
+                     enum media_variant variant, size_t max, void **data, size_t *len,
+                     const char **type, struct raum_error *error) BASE_CHECK;
 
 /* POST /api/v1/sync?space= without HTTP: `body` as the wire has it, `answer` gets the answer.
  * What it brings is written as `account`; `entry` (NULL: nothing is logged) is logged with it,
