@@ -140,7 +140,7 @@ extern const struct cli_command cmd_export[], cmd_backup[], cmd_key[];
 extern const struct cli_command cmd_sync[], cmd_conflict[], cmd_quarantine[];
 extern const struct cli_command cmd_account[], cmd_import[], cmd_upgrade[], cmd_sql[], cmd_doctor[],
     cmd_whoami[];
-extern const struct cli_command cmd_serve[];
+extern const struct cli_command cmd_serve[], cmd_mcp[];
 extern const struct cli_command cmd_tour[], cmd_man[], cmd_image_worker[], cmd_bench[], cmd_help[];
 
 #endif

@@ -34,26 +34,6 @@ static int add(struct cli *cli)
     return rc ? rc : out_made(&cli->out, id, new.title);
 }
 
-/* The names of the task's tags as a JSON list. */
-static int tag_list(struct cli *cli, const char *id, struct buf *out)
-{
-    struct raum_query *q = NULL;
-    struct json_writer w;
-    int rc = tasks_tags(cli->scope, id, &q, &cli->error);
-    if (rc)
-        return rc;
-    json_begin(&w, out);
-    json_open_array(&w);
-    while ((rc = raum_query_step(q, &cli->error)) == 0) {
-        size_t len = 0;
-        const char *name = raum_query_text(q, 0, &len);
-        json_put_text(&w, name ? name : "", len);
-    }
-    json_close_array(&w);
-    raum_query_free(q);
-    return rc == RAUM_END ? buf_error(out, &cli->error) : rc;
-}
-
 static int list(struct cli *cli)
 {
     struct raum_query *q = NULL;
@@ -68,7 +48,7 @@ static int list(struct cli *cli)
     out_table_begin(&t, &cli->out, columns, 6);
     while ((rc = raum_query_step(q, &cli->error)) == 0) {
         buf_reset(&tags);
-        rc = tag_list(cli, raum_query_text(q, 0, NULL), &tags);
+        rc = tasks_tags(cli->scope, raum_query_text(q, 0, NULL), &tags, &cli->error);
         if (rc)
             break;
         out_cell_query(&t, q, 0);

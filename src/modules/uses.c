@@ -3,7 +3,7 @@
 #include "engine/query.h"
 #include <string.h>
 
-static int shown(struct raum_handle *h, const char *media, bool *still, struct raum_error *error)
+int uses_shown(struct raum_handle *h, const char *media, bool *still, struct raum_error *error)
 {
     struct raum_query *q = NULL;
     int rc = query_view(h,
@@ -28,7 +28,7 @@ int uses_gone(struct raum_handle *h, const char *media, bool forever, char hash[
     struct media_ref ref;
     bool still = false;
     hash[0] = '\0';
-    int rc = shown(h, media, &still, error);
+    int rc = uses_shown(h, media, &still, error);
     if (rc || still)
         return rc;
     rc = media_refs_find(h->raum, h->space, media, true, &ref, NULL);

@@ -6,6 +6,9 @@
 
 #include "modules/pictures.h"
 
+/* Does a visible row of the space show the picture? */
+int uses_shown(struct raum_handle *h, const char *media, bool *shown,
+               struct raum_error *error) BASE_CHECK;
 /* Within a transaction, after the row has gone or has let go of the picture: unless another visible
  * row of the space shows it, its reference goes into the trash, with `forever` away. `hash` then
  * receives what is to be settled after the commit (pictures_settle), else "". A picture that never

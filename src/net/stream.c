@@ -1,5 +1,6 @@
 #include "net/http_inside.h"
 
+#include <event2/http_struct.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -201,6 +202,18 @@ static void send_chunk(struct http_stream *s, struct evbuffer *chunk)
     conn_count(s->conn);
 }
 
+/* So that the reader knows it has all of it. The connection is closed behind it, as its head says. */
+static void send_end(struct http_stream *s)
+{
+    static const char last[] = "0\r\n\r\n";
+    struct bufferevent *bev = s->conn->bev;
+    if (!s->req->chunked)
+        return;
+    evbuffer_add(bufferevent_get_output(bev), last, sizeof last - 1);
+    if (!conn_write(s->conn))
+        bufferevent_enable(bev, EV_WRITE);
+}
+
 /* What was queued since the last time. */
 void stream_flush(struct http_stream *s)
 {
@@ -220,8 +233,10 @@ void stream_flush(struct http_stream *s)
     } else if (s->conn && s->started) {
         if (chunk)
             send_chunk(s, chunk);
-        if (finishing && s->conn->state == CONN_STREAM)
+        if (finishing && s->conn->state == CONN_STREAM) {
+            send_end(s);
             conn_move(s->conn, CONN_LINGER, s->loop->now + FINISH_MS);
+        }
         stream_sent(s, evbuffer_get_length(bufferevent_get_output(s->conn->bev)));
     }
     if (chunk)
@@ -238,6 +253,7 @@ void stream_start(struct http_stream *s, struct job *j)
     atomic_fetch_add(&s->loop->server->streams, 1);
     conn_move(c, CONN_STREAM, INT64_MAX);
     evbuffer_drain(c->in, evbuffer_get_length(c->in));
+    evhttp_add_header(evhttp_request_get_output_headers(j->req), "Connection", "close");
     evhttp_send_reply_start(j->req, j->q.status, http_status_text(j->q.status));
     conn_count(c);
     pthread_mutex_lock(&s->lock);

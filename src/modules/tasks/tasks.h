@@ -2,6 +2,7 @@
 #ifndef MODULES_TASKS_TASKS_H
 #define MODULES_TASKS_TASKS_H
 
+#include "base/buf.h"
 #include "engine/query.h"
 
 struct tasks_new {
@@ -16,8 +17,8 @@ int tasks_add(struct raum_handle *h, const struct tasks_new *add, char id[RAUM_I
  * done ones too. */
 int tasks_query(struct raum_handle *h, bool all, struct raum_query **out,
                 struct raum_error *error) BASE_CHECK;
-/* The names of a task's tags. Columns: name. */
-int tasks_tags(struct raum_handle *h, const char *id, struct raum_query **out,
+/* Appends the names of a task's tags as a JSON list. */
+int tasks_tags(struct raum_handle *h, const char *id, struct buf *out,
                struct raum_error *error) BASE_CHECK;
 int tasks_done(struct raum_handle *h, const char *id, bool done,
                struct raum_error *error) BASE_CHECK;

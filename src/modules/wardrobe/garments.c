@@ -160,9 +160,31 @@ static void let_go(struct pictures *p, const struct media_item *photos, int coun
         (void)!pictures_settle(p, photos[i].hash, NULL);
 }
 
-static int insert(struct raum_handle *h, struct pictures *p, const struct garment_fields *fields,
-                  const struct media_item *photos, int count, char id[RAUM_ID_MAX],
-                  struct raum_error *error)
+/* Where the photographs of a new garment come from. */
+struct photos {
+    struct pictures *pictures; /* prepared ones */
+    const struct media_item *items;
+    const char *const *media; /* or media ids that rows of the space show */
+    int count;
+};
+
+static int put_shown(struct raum_handle *h, const struct photos *from, struct json_writer *w,
+                     struct raum_error *error)
+{
+    for (int i = 0; i < from->count; i++) {
+        bool shown = false;
+        int rc = uses_shown(h, from->media[i], &shown, error);
+        if (rc)
+            return rc;
+        if (!shown)
+            return err_at(error, "wardrobe", RAUM_ENOT_FOUND, "no such picture in this space");
+        json_put_str(w, from->media[i]);
+    }
+    return 0;
+}
+
+static int insert(struct raum_handle *h, const struct garment_fields *fields,
+                  const struct photos *from, char id[RAUM_ID_MAX], struct raum_error *error)
 {
     struct buf json;
     struct json_writer w;
@@ -176,7 +198,8 @@ static int insert(struct raum_handle *h, struct pictures *p, const struct garmen
     if (rc == 0) {
         json_put_key(&w, "mediaIds");
         json_open_array(&w);
-        rc = refer(h, p, photos, count, &w, error);
+        rc = from->media ? put_shown(h, from, &w, error)
+                         : refer(h, from->pictures, from->items, from->count, &w, error);
         json_close_array(&w);
     }
     json_close_object(&w);
@@ -188,20 +211,34 @@ static int insert(struct raum_handle *h, struct pictures *p, const struct garmen
     return replica_end(h->raum, rc, error);
 }
 
-int garments_add(struct raum_handle *h, struct pictures *p, const struct garment_fields *fields,
-                 const struct media_item *photos, int count, char id[RAUM_ID_MAX],
-                 struct raum_error *error)
+static int add(struct raum_handle *h, const struct garment_fields *fields,
+               const struct photos *from, char id[RAUM_ID_MAX], struct raum_error *error)
 {
     int rc = scope_check(h, schema_table(TABLE), error);
     if (rc == 0)
         rc = check_fields(fields, error);
     if (rc == 0)
-        rc = check_count(0, count, error);
-    if (rc == 0)
-        rc = insert(h, p, fields, photos, count, id, error);
+        rc = check_count(0, from->count, error);
+    return rc ? rc : insert(h, fields, from, id, error);
+}
+
+int garments_add(struct raum_handle *h, struct pictures *p, const struct garment_fields *fields,
+                 const struct media_item *photos, int count, char id[RAUM_ID_MAX],
+                 struct raum_error *error)
+{
+    const struct photos from = {.pictures = p, .items = photos, .count = count};
+    int rc = add(h, fields, &from, id, error);
     if (rc)
         let_go(p, photos, count);
     return rc;
+}
+
+int garments_add_shown(struct raum_handle *h, const struct garment_fields *fields,
+                       const char *const *media, int count, char id[RAUM_ID_MAX],
+                       struct raum_error *error)
+{
+    const struct photos from = {.media = media, .count = count};
+    return add(h, fields, &from, id, error);
 }
 
 int garments_set(struct raum_handle *h, const char *id, const struct garment_fields *fields,

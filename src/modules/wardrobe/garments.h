@@ -34,6 +34,11 @@ int garment_price(const char *text, int64_t *cents, char currency[4],
 int garments_add(struct raum_handle *h, struct pictures *p, const struct garment_fields *fields,
                  const struct media_item *photos, int count, char id[RAUM_ID_MAX],
                  struct raum_error *error) BASE_CHECK;
+/* The same from pictures that rows of the space show already: their media ids. NOT_FOUND for one
+ * that is not to be seen here. */
+int garments_add_shown(struct raum_handle *h, const struct garment_fields *fields,
+                       const char *const *media, int count, char id[RAUM_ID_MAX],
+                       struct raum_error *error) BASE_CHECK;
 /* USAGE if nothing is to be set. */
 int garments_set(struct raum_handle *h, const char *id, const struct garment_fields *fields,
                  struct raum_error *error) BASE_CHECK;

@@ -150,6 +150,7 @@ bool mcp_subscribed(struct mcp *s);  /* to any resource, or listening */
 struct mcp_glance {
     bool json, rpc;
     bool request;    /* wants an answer */
+    bool notification;
     bool initialize; /* is the request that begins a session */
     bool stateless;  /* means 2026-07-28, or a version that is none of ours */
 };

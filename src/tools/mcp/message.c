@@ -74,6 +74,7 @@ struct mcp_glance mcp_look(const char *text, size_t len, const char *version_hea
         g.json = true;
         g.rpc = m.kind != MESSAGE_NONE;
         g.request = m.kind == MESSAGE_REQUEST;
+        g.notification = m.kind == MESSAGE_NOTIFICATION;
         g.initialize = g.request && strcmp(m.method, "initialize") == 0;
         g.stateless = means_stateless(&m, version_header);
     }
