@@ -21,6 +21,7 @@ struct entry {
 };
 struct agent_pool {
     struct agent_pool_options o;
+    char *root; /* owned */
     pthread_mutex_t lock;
     pthread_cond_t left;
     struct entry *buckets[BUCKETS];
@@ -314,6 +315,12 @@ int agent_pool_new(struct agent_pool **out, const struct agent_pool_options *opt
     if (!p)
         return err_set(error, RAUM_ENOMEM, NULL);
     p->o = *options;
+    p->o.root = p->root = strdup(options->root);
+    if (!p->root) {
+        free(p);
+        *out = NULL;
+        return err_set(error, RAUM_ENOMEM, NULL);
+    }
     if (!p->o.awake_max)
         p->o.awake_max = AWAKE_MAX;
     if (!p->o.idle_ms)
@@ -350,5 +357,6 @@ void agent_pool_free(struct agent_pool *p)
         }
     pthread_cond_destroy(&p->left);
     pthread_mutex_destroy(&p->lock);
+    free(p->root);
     free(p);
 }

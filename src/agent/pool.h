@@ -16,7 +16,7 @@ struct agent_pool_options {
     int idle_ms;      /* 0: 60 s, then it sleeps */
 };
 
-/* Finds what a process before left. Options are lent. */
+/* Finds what a process before left. What the options point to is lent, but for the root. */
 int agent_pool_new(struct agent_pool **out, const struct agent_pool_options *options,
                    struct raum_error *error) BASE_CHECK;
 /* Nobody works in any. NULL is fine. */
