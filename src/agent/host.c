@@ -6,15 +6,15 @@
 #include "base/id.h"
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define ARENA_BYTES ((size_t)32 << 20)
 #define WRITES_MAX ((size_t)1 << 20)
-#define TICK_MS 20 /* how soon an expiry ends what runs */
+#define TICK_MS 20    /* how soon an expiry ends what runs */
 #define LONG_TICKS 50 /* … and how seldom idle replicas are looked for */
 #define HASHED 16
 
@@ -215,15 +215,15 @@ static int take_rate(struct agent_host *h, const struct agent_who *who, const ch
     if (h->o.unlimited || !tools_find(tool))
         return 0;
     pthread_mutex_lock(&h->lock);
-    int result =
-        tool_rates_take(h->rates, who->agent, tool, now_ms(h), &wait, error);
+    int result = tool_rates_take(h->rates, who->agent, tool, now_ms(h), &wait, error);
     pthread_mutex_unlock(&h->lock);
     return result;
 }
 
 /* The tool, and the relay told what it wrote, with its line in the log: one transaction there. */
-static int run_tool(struct job *j, struct agent_note *note, struct logged *l, struct json_value args,
-                    struct buf *json, struct buf *more, struct raum_error *error)
+static int run_tool(struct job *j, struct agent_note *note, struct logged *l,
+                    struct json_value args, struct buf *json, struct buf *more,
+                    struct raum_error *error)
 {
     const struct tool_gate gate = {.grant = &j->who->grant, .log = take_log, .log_ctx = l};
     bool dirty = false;

@@ -27,7 +27,8 @@ struct agent_host_options {
     void *arg;
 };
 
-/* What the options point to is lent, but for the root. Starts a thread that looks after what is idle. */
+/* What the options point to is lent, but for the root. Starts a thread that looks after what is
+ * idle. */
 int agent_host_new(struct agent_host **out, const struct agent_host_options *options,
                    struct raum_error *error) BASE_CHECK;
 /* No call runs. NULL is fine. */

@@ -58,9 +58,9 @@ static int known(struct agent_pool *p, const char *account, const char *space, s
     if (*at)
         return 0;
     struct entry *e = calloc(1, sizeof *e);
-    int result = e ? agent_replica_init(&e->replica, p->o.env, p->o.port, p->o.root, account, space,
-                                        error)
-                   : err_set(error, RAUM_ENOMEM, NULL);
+    int result =
+        e ? agent_replica_init(&e->replica, p->o.env, p->o.port, p->o.root, account, space, error)
+          : err_set(error, RAUM_ENOMEM, NULL);
     if (result < 0) {
         free(e);
         return result;
@@ -301,8 +301,8 @@ static int find_one(void *arg, const char *name, int is_folder)
         return 0;
     arena_init(&a, 65536);
     const char *folder = arena_printf(&a, "%s/%s", p->o.root, name);
-    if (folder &&
-        agent_replica_read(p->o.env, folder, &a, &account, &space, NULL) == 0 && f->result == 0)
+    if (folder && agent_replica_read(p->o.env, folder, &a, &account, &space, NULL) == 0 &&
+        f->result == 0)
         f->result = known(p, account, space, &e, f->error);
     arena_release(&a);
     return 0;

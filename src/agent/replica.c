@@ -16,7 +16,7 @@
 #define TURNS_MAX 4000 /* of one conversation: a page has a thousand rows */
 #define OF_FILE "of"   /* in the folder: account and space, a line each */
 #define OF_MAX 1024
-#define DEPTH_MAX 8    /* of folders in it */
+#define DEPTH_MAX 8 /* of folders in it */
 
 /* ---- folders ---- */
 
@@ -127,8 +127,7 @@ static int write_of(struct agent_replica *r, struct raum_error *error)
 
 static int open_raum(struct agent_replica *r, struct raum_error *error)
 {
-    const struct raum_options options = {
-        .folder = r->folder, .account = r->account, .env = r->env};
+    const struct raum_options options = {.folder = r->folder, .account = r->account, .env = r->env};
     struct keyring *none;
     int result = replica_open(&r->raum, &options, NULL, error);
     if (result == 0)
@@ -173,8 +172,7 @@ static int locked(struct raum_error *error)
 }
 
 /* The keys of the personal space, if the owner lets the server use them. */
-static int open_keys(struct agent_replica *r, const struct agent_who *who,
-                     struct raum_error *error)
+static int open_keys(struct agent_replica *r, const struct agent_who *who, struct raum_error *error)
 {
     const struct vault vault = {r->raum, r->account};
     struct vault_news news;

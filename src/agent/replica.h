@@ -23,8 +23,8 @@ struct agent_replica {
     char *folder, *account, *space; /* owned */
     struct raum *raum;              /* NULL: asleep */
     struct session *session;
-    uint32_t ref;  /* of the space */
-    int64_t seq;   /* of the server's partition: all up to it is here */
+    uint32_t ref; /* of the space */
+    int64_t seq;  /* of the server's partition: all up to it is here */
     struct {
         struct raum_handle *handle;
         char agent[RAUM_ID_MAX];

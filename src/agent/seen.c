@@ -8,11 +8,11 @@
 #define BUCKETS 2048
 
 struct one {
-    struct one *next;   /* in its bucket */
+    struct one *next; /* in its bucket */
     struct one *older, *newer;
     int64_t at, expires;
     char run[ID_TEXT];
-    char *account;      /* behind the agent */
+    char *account; /* behind the agent */
     char agent[];
 };
 struct seen {

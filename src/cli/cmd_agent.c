@@ -207,16 +207,11 @@ static void path_of(struct buf *path, const char *id, const char *tail)
 }
 
 static const struct out_column log_columns[] = {
-    {"at", "when", OUT_TIME, OUT_KEEP},
-    {"tool", "tool", OUT_TEXT, OUT_KEEP},
-    {"outcome", "outcome", OUT_TEXT, OUT_KEEP},
-    {"changes", "rows", OUT_NUMBER, OUT_KEEP},
-    {"undoneAt", "undone", OUT_TIME, OUT_DROP},
-    {"run", "run", OUT_TEXT, OUT_KEEP},
-    {"id", NULL, OUT_TEXT, OUT_DROP},
-    {"digest", NULL, OUT_TEXT, OUT_DROP},
-    {"tookMs", NULL, OUT_NUMBER, OUT_DROP},
-    {"agentName", NULL, OUT_TEXT, OUT_DROP},
+    {"at", "when", OUT_TIME, OUT_KEEP},         {"tool", "tool", OUT_TEXT, OUT_KEEP},
+    {"outcome", "outcome", OUT_TEXT, OUT_KEEP}, {"changes", "rows", OUT_NUMBER, OUT_KEEP},
+    {"undoneAt", "undone", OUT_TIME, OUT_DROP}, {"run", "run", OUT_TEXT, OUT_KEEP},
+    {"id", NULL, OUT_TEXT, OUT_DROP},           {"digest", NULL, OUT_TEXT, OUT_DROP},
+    {"tookMs", NULL, OUT_NUMBER, OUT_DROP},     {"agentName", NULL, OUT_TEXT, OUT_DROP},
     {"ownerName", NULL, OUT_TEXT, OUT_DROP},
 };
 
@@ -275,10 +270,8 @@ static int revoke(struct cli *cli)
 }
 
 static const struct out_column undo_columns[] = {
-    {"table", "table", OUT_TEXT, OUT_KEEP},
-    {"id", "id", OUT_TEXT, OUT_KEEP},
-    {"deleted", "deleted again", OUT_BOOL, OUT_KEEP},
-    {"fields", "as before", OUT_JSON, OUT_SHRINK},
+    {"table", "table", OUT_TEXT, OUT_KEEP},           {"id", "id", OUT_TEXT, OUT_KEEP},
+    {"deleted", "deleted again", OUT_BOOL, OUT_KEEP}, {"fields", "as before", OUT_JSON, OUT_SHRINK},
     {"left", "left as it is", OUT_JSON, OUT_SHRINK},
 };
 
@@ -350,11 +343,12 @@ const struct cli_command cmd_agent[] = {
     {"agent create", "NAME --space S", 1, 1, "a credential for one space, for a program",
      create_options,
      "raum agent create Stylist --space family\n"
-     "raum agent create Planer --space family --allow todo.create --allow todo.delete --expires 30d",
+     "raum agent create Planer --space family --allow todo.create --allow todo.delete --expires "
+     "30d",
      create, false},
     {"agent list", "", 0, 0, "your agents", NULL, "raum agent list", list, false},
-    {"agent revoke", "ID", 1, 1, "end an agent, and what it is doing", NULL,
-     "raum agent revoke ID", revoke, false},
+    {"agent revoke", "ID", 1, 1, "end an agent, and what it is doing", NULL, "raum agent revoke ID",
+     revoke, false},
     {"agent log", "ID", 1, 1, "what an agent did", NULL, "raum agent log ID", show_log, false},
     {"agent undo", "RUN", 1, 1, "take a run back where nobody edited since, within 30 days", NULL,
      "raum agent undo RUN", undo, false},

@@ -1,8 +1,8 @@
 /* `raum mcp`: the tools of one space for a program on this machine, on standard input and output.
  */
 #include "base/id.h"
-#include "cli/pool.h"
 #include "cli/mcp_stdio.h"
+#include "cli/pool.h"
 #include "tools/host.h"
 #include <signal.h>
 #include <string.h>
@@ -63,11 +63,8 @@ static int open_host(struct cli *cli, struct mcp_run *m)
         return rc;
     id_new(&ids, env, m->run);
     m->media = (struct tool_media){&m->pool.pictures, tool_media_pictures};
-    m->host.base = (struct tool_call){.scope = cli->scope,
-                                      .env = env,
-                                      .actor = AGENT,
-                                      .run = m->run,
-                                      .media = &m->media};
+    m->host.base = (struct tool_call){
+        .scope = cli->scope, .env = env, .actor = AGENT, .run = m->run, .media = &m->media};
     m->host.gate.grant = &m->grant;
     m->host.changed = changed;
     m->host.changed_arg = m;

@@ -179,7 +179,7 @@ static void *read_lines(void *arg)
 }
 
 int mcp_stdio_new(struct mcp_stdio **out, const struct raum_env *env, int in, int to,
-              struct raum_error *error)
+                  struct raum_error *error)
 {
     struct mcp_stdio *s = *out = calloc(1, sizeof *s);
     struct mcp_options o = {.env = env, .lock_ctx = s, .lock = lock_mcp, .unlock = unlock_mcp};
@@ -259,8 +259,8 @@ static void too_long(struct mcp_stdio *s)
     buf_release(&out);
 }
 
-int mcp_stdio_run(struct mcp_stdio *s, const struct mcp_host *host, void (*idle)(void *arg), void *arg,
-              struct raum_error *error)
+int mcp_stdio_run(struct mcp_stdio *s, const struct mcp_host *host, void (*idle)(void *arg),
+                  void *arg, struct raum_error *error)
 {
     const struct mcp_sink sink = {s, send, done};
     bool ended = false;

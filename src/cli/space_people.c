@@ -151,8 +151,8 @@ int space_members(struct cli *cli)
 }
 
 /* The id and mail address of a member named by id, account or mail address. */
-static int find_member(struct cli *cli, const struct space_meant *m, const char *word, char id[WORD],
-                       char email[REMOTE_EMAIL_MAX])
+static int find_member(struct cli *cli, const struct space_meant *m, const char *word,
+                       char id[WORD], char email[REMOTE_EMAIL_MAX])
 {
     struct remote_answer a;
     struct arena arena;

@@ -17,8 +17,7 @@ const struct text_pair text_agents[] = {
      "der Server darf Versiegeltes im persönlichen Raum für ihn öffnen"},
     {"--expires takes 30d, 12h, a day such as 2027-04-30, or never: %s",
      "--expires nimmt 30d, 12h, einen Tag wie 2027-04-30 oder never: %s"},
-    {"--read-only and --allow do not go together",
-     "--read-only und --allow passen nicht zusammen"},
+    {"--read-only and --allow do not go together", "--read-only und --allow passen nicht zusammen"},
     {"for which space? --space SLUG|ID", "für welchen Raum? --space KURZNAME|ID"},
     {"the personal space is sealed: on the server this agent cannot read it; raum mcp on this "
      "device can, and --sealed lets the server open it",

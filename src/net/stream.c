@@ -202,7 +202,8 @@ static void send_chunk(struct http_stream *s, struct evbuffer *chunk)
     conn_count(s->conn);
 }
 
-/* So that the reader knows it has all of it. The connection is closed behind it, as its head says. */
+/* So that the reader knows it has all of it. The connection is closed behind it, as its head
+ * says. */
 static void send_end(struct http_stream *s)
 {
     static const char last[] = "0\r\n\r\n";

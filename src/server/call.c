@@ -344,11 +344,25 @@ static const struct route *find_route(const struct call *c, bool *other)
     return best;
 }
 
+/* The methods that the path does take. */
+static int put_allowed(struct call *c)
+{
+    struct buf list;
+    buf_init(&list, 256);
+    for (const struct route *const *table = server_routes; *table; table++)
+        for (const struct route *r = *table; r->run; r++)
+            if (!(r->flags & ROUTE_PREFIX) && strcmp(c->http->path, r->path) == 0)
+                buf_printf(&list, "%s%s", list.len ? ", " : "", r->method);
+    int rc = http_add(c->http, "Allow", buf_text(&list));
+    buf_release(&list);
+    return rc;
+}
+
 static int no_route(struct call *c, bool other)
 {
     if (begins(c->http->path, "/api/auth"))
         return http_reply(c->http, 404, NULL, "", 0); /* as Better Auth: nothing at all */
-    if (other)
+    if (other && put_allowed(c) == 0)
         return call_fail(c, 405, "NOT_ALLOWED", "This path takes another method");
     return call_fail(c, 404, "NOT_FOUND", raum_code_text(RAUM_ENOT_FOUND));
 }

@@ -116,10 +116,9 @@ static int call_tool(void *ctx, struct mcp_call *mcp, const char *name, struct j
     struct tool_call call = begin(h, mcp);
     const struct tool *t = tools_find(name);
     struct buf json, more;
-    if (!t || !tools_offered(t, &(struct tool_grant){.all_writes = true,
-                                                     .names = &name,
-                                                     .count = 1},
-                             h->base.scope))
+    if (!t ||
+        !tools_offered(t, &(struct tool_grant){.all_writes = true, .names = &name, .count = 1},
+                       h->base.scope))
         return RAUM_ENOT_FOUND;
     buf_init(&json, TOOL_JSON_MAX);
     buf_init(&more, TOOL_JSON_MAX);
@@ -170,8 +169,8 @@ static int prompt(void *ctx, struct mcp_call *mcp, const char *name, struct json
 void complete_value(struct json_writer *values, int *total, const char *text, const char *value)
 {
     size_t len = strlen(value), i = 0;
-    while (i < len && text[i] && same_word((const char[]){text[i], '\0'},
-                                           (const char[]){value[i], '\0'}))
+    while (i < len && text[i] &&
+           same_word((const char[]){text[i], '\0'}, (const char[]){value[i], '\0'}))
         i++;
     if (i < len)
         return;

@@ -21,7 +21,7 @@ int arg_list(struct tool_call *call, struct json_value args, const char *key,
 struct page {
     struct raum_query *q;
     int limit, taken;
-    int64_t at;  /* rows passed so far */
+    int64_t at; /* rows passed so far */
     char last[RAUM_ID_MAX];
     bool more;
 };

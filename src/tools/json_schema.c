@@ -183,9 +183,9 @@ static int check_member(struct check *c, struct json_value s, struct json_value 
     arena_init(&a, (size_t)16 << 20);
     if (!json_text(json_key(m), &a, &name, &len))
         rc = err_set(c->error, RAUM_ENOMEM, NULL);
-    own = rc || memchr(name, '\0', len) ? (struct json_value){0}
-                                       : json_get(json_get(s, "properties"),
-                                                  arena_copy(&a, name, len));
+    own = rc || memchr(name, '\0', len)
+              ? (struct json_value){0}
+              : json_get(json_get(s, "properties"), arena_copy(&a, name, len));
     if (rc == 0 && own.doc)
         rc = below(c, name, len, 0, own, m);
     else if (rc == 0 && json_is(more, JSON_FALSE))
@@ -297,9 +297,9 @@ static int known_all(struct json_value list, struct raum_error *error)
 int json_schema_known(struct json_value schema, struct raum_error *error)
 {
     static const char *const plain[] = {
-        "type",     "required", "enum",     "const",       "minLength", "maxLength", "minimum",
-        "maximum",  "minItems", "maxItems", "uniqueItems", "$ref",      "title",     "description",
-        "default",  "format",   "$schema",  NULL};
+        "type",    "required",    "enum",     "const",    "minLength",   "maxLength",
+        "minimum", "maximum",     "minItems", "maxItems", "uniqueItems", "$ref",
+        "title",   "description", "default",  "format",   "$schema",     NULL};
     static const char *const nested[] = {"items", "additionalProperties", NULL};
     static const char *const many[] = {"properties", "$defs", "anyOf", NULL};
     int rc = 0;

@@ -1,4 +1,6 @@
-/* Every tool there is: names, what it takes and gives, who may call it. */
+/* Every tool there is: names, what it takes and gives, who may call it. Schemas are put together of
+ * pieces, which the formatter would tear apart.
+ * clang-format off */
 #include "tools/inside.h"
 
 #define TEXT(max) "{\"type\":\"string\",\"minLength\":1,\"maxLength\":" #max "}"

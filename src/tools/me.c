@@ -51,8 +51,8 @@ int tool_me_list(struct tool_call *call, struct json_value args, struct tool_res
     int rc = me_images_query(call->scope, &filter, &q, error);
     if (rc)
         return rc;
-    rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT),
-                    arg_text(call, args, "cursor"), error);
+    rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT), arg_text(call, args, "cursor"),
+                    error);
     json_open_object(result->out);
     json_put_key(result->out, "images");
     json_open_array(result->out);
@@ -79,8 +79,8 @@ int tool_me_generate(struct tool_call *call, struct json_value args, struct tool
                                    .quality = arg_text(call, args, "quality"),
                                    .size = arg_text(call, args, "size"),
                                    .count = arg_int(args, "n", 1)};
-    int rc = arg_list(call, args, "referenceMediaIds", &wish.references, &wish.reference_count,
-                      error);
+    int rc =
+        arg_list(call, args, "referenceMediaIds", &wish.references, &wish.reference_count, error);
     for (int i = 0; rc == 0 && i < wish.reference_count; i++)
         rc = tool_media_may(call, wish.references[i], error);
     if (rc == 0 && !call->generator)

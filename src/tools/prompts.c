@@ -20,7 +20,7 @@ static const struct brief briefs[] = {
     {"stylist",
      "A stylist's brief",
      "Put outfits together from what hangs in the wardrobe of this space",
-     {{"occasion", "What for: casual, work, date, …", false},
+     {{"occasion", "What for: casual, work, date and so on", false},
       {"season", "spring, summer, autumn or winter", false},
       {"tag", "Only garments with this tag", false}},
      "You are a stylist. Look at the garments of this space with wardrobe.listGarments, with "
@@ -84,9 +84,9 @@ static const struct brief *find(const char *name)
     return NULL;
 }
 
-/* What the person said goes behind the brief, a line each. */
-static int put_wishes(struct tool_call *call, const struct brief *b, struct json_value args,
-                      struct buf *out, struct raum_error *error)
+/* What the person said goes behind it, a line each. */
+static int put_answers(struct tool_call *call, const struct brief *b, struct json_value args,
+                       struct buf *out, struct raum_error *error)
 {
     for (const struct argument *a = b->arguments; a->name; a++) {
         struct json_value given = json_get(args, a->name);
@@ -109,7 +109,7 @@ int prompts_get(struct tool_call *call, const char *name, struct json_value args
         return RAUM_ENOT_FOUND;
     buf_init(&text, MCP_MESSAGE_MAX);
     buf_str(&text, b->text);
-    int rc = put_wishes(call, b, args, &text, error);
+    int rc = put_answers(call, b, args, &text, error);
     if (rc == 0) {
         json_put_key(w, "description");
         json_put_str(w, b->description);

@@ -123,8 +123,8 @@ int tool_tag_create(struct tool_call *call, struct json_value args, struct tool_
         return rc;
     rc = in ? tags_group(call->scope, in, group, error) : 0;
     if (rc == 0)
-        rc = tags_create(call->scope, name, arg_text(call, args, "color"), NULL,
-                         in ? group : NULL, id, error);
+        rc = tags_create(call->scope, name, arg_text(call, args, "color"), NULL, in ? group : NULL,
+                         id, error);
     if (rc)
         raum_rollback(call->scope->raum);
     else

@@ -225,8 +225,8 @@ int tool_rates_take(struct tool_rates *rates, const char *actor, const char *too
     int64_t age = now_ms - r->at[r->next];
     if (r->count == TOOL_RATE && age >= 0 && age < TOOL_RATE_MS) {
         *wait = (int)((TOOL_RATE_MS - age + 999) / 1000);
-        return err_at(error, "tools", RAUM_ERATE_LIMITED,
-                      "%d calls a minute; again in %d seconds", TOOL_RATE, *wait);
+        return err_at(error, "tools", RAUM_ERATE_LIMITED, "%d calls a minute; again in %d seconds",
+                      TOOL_RATE, *wait);
     }
     r->at[r->next] = now_ms;
     r->next = (r->next + 1) % TOOL_RATE;

@@ -30,7 +30,7 @@ struct tool_call;
 
 /* What a tool answers: the members of the structured content, and further content blocks. */
 struct tool_result {
-    struct json_writer *out; /* an object; the tool writes it whole */
+    struct json_writer *out;  /* an object; the tool writes it whole */
     struct json_writer *more; /* inside an array: tool_link, tool_thumbnail */
 };
 typedef int tool_fn(struct tool_call *call, struct json_value args, struct tool_result *result,
@@ -41,8 +41,8 @@ struct tool {
     const char *input, *output; /* JSON Schema 2020-12, JSON text */
     enum tool_scope scope;
     enum tool_policy policy;
-    bool idempotent;  /* twice is as once */
-    bool open_world;  /* reaches beyond Raum: a provider of pictures */
+    bool idempotent;   /* twice is as once */
+    bool open_world;   /* reaches beyond Raum: a provider of pictures */
     const char *table; /* of the contract; where it is not part of the space, neither is the tool */
     tool_fn *run;
 };
@@ -86,9 +86,9 @@ struct tool_hooks {
 struct tool_call {
     struct raum_handle *scope; /* lent: one space, and its agent by raum_handle_agent (G-A4) */
     const struct raum_env *env;
-    struct arena *arena; /* of the call */
-    const char *actor;   /* agent's id, or the account's; for rate and log */
-    const char *run;     /* what can be undone as a whole; NULL: none */
+    struct arena *arena;                    /* of the call */
+    const char *actor;                      /* agent's id, or the account's; for rate and log */
+    const char *run;                        /* what can be undone as a whole; NULL: none */
     const struct tool_media *media;         /* NULL: no bytes here, links only */
     const struct tool_generator *generator; /* NULL: NOT_CONFIGURED */
     struct tool_hooks hooks;
@@ -108,9 +108,9 @@ int tool_thumbnail(struct tool_call *call, struct tool_result *result, const cha
 /* ---- what an agent may ---- */
 
 struct tool_grant {
-    bool read_only;            /* no write, whatever is named */
-    bool all_writes;           /* write tools that are not named, too; never destructive ones */
-    const char *const *names;  /* granted by name */
+    bool read_only;           /* no write, whatever is named */
+    bool all_writes;          /* write tools that are not named, too; never destructive ones */
+    const char *const *names; /* granted by name */
     int count;
 };
 /* Nobody but a person at the own device: reads and writes, and destructive ones by name. */
@@ -151,9 +151,10 @@ struct tool_gate {
     void *log_ctx;
 };
 /* Calls by name. `json` receives the structured content (one object), `more` the further content
- * blocks, with commas between and no brackets. NOT_FOUND: no such tool is offered here; NOT_ALLOWED,
- * RATE_LIMITED, USAGE (the arguments are not as the schema says, and where), or what the tool said;
- * INTERRUPTED: it was cancelled. INTERNAL: its result is not as its own schema says. */
+ * blocks, with commas between and no brackets. NOT_FOUND: no such tool is offered here;
+ * NOT_ALLOWED, RATE_LIMITED, USAGE (the arguments are not as the schema says, and where), or what
+ * the tool said; INTERRUPTED: it was cancelled. INTERNAL: its result is not as its own schema says.
+ */
 int tools_call(struct tool_call *call, const struct tool_gate *gate, const char *name,
                struct json_value args, struct buf *json, struct buf *more,
                struct raum_error *error) BASE_CHECK;

@@ -1,7 +1,7 @@
 /* Tools over the wardrobe: wardrobe.… */
+#include "modules/wardrobe/wardrobe.h"
 #include "modules/wardrobe/garments.h"
 #include "modules/wardrobe/outfits.h"
-#include "modules/wardrobe/wardrobe.h"
 #include "tools/inside.h"
 #include <stdio.h>
 #include <string.h>
@@ -114,8 +114,8 @@ static int garment_covers(struct tool_call *call, const struct garment_filter *f
     int rc = garments_query(call->scope, filter, &q, error);
     if (rc)
         return rc;
-    rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT),
-                    arg_text(call, args, "cursor"), error);
+    rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT), arg_text(call, args, "cursor"),
+                    error);
     while (rc == 0 && (rc = page_next(&page, error)) == 0)
         rc = put_covers(call, page.q, result, error);
     page_end(&page);

@@ -108,8 +108,7 @@ int home_up(void **state)
     move_in(&bert, "bert@example.org");
     move_in(&cleo, "cleo@example.org");
     run("INSERT INTO spaces (id, name, slug, type, created) VALUES ('" FAM
-        "', 'Familie', 'familie', 'family', 1), ('" CLUB
-        "', 'Klub', ?1, 'club', 2)",
+        "', 'Familie', 'familie', 'family', 1), ('" CLUB "', 'Klub', ?1, 'club', 2)",
         "klub");
     join(&anna, CLUB, "owner");
     join(&cleo, CLUB, "member");
@@ -239,9 +238,9 @@ void by_hand(const struct resident *who, const char *space, const char *table, c
     struct json_doc doc;
     struct reply r;
     struct buf b;
-    const char *all = arena_printf(
-        &arena, "{%s%s%s}", whole ? "\"createdAt\":\"2026-11-25T00:00:00.000Z\"" : "",
-        whole && *fields ? "," : "", fields);
+    const char *all =
+        arena_printf(&arena, "{%s%s%s}", whole ? "\"createdAt\":\"2026-11-25T00:00:00.000Z\"" : "",
+                     whole && *fields ? "," : "", fields);
     clock_format(clock_tick(&clock, now()), time);
     json_init(&doc);
     assert_int_equal(json_parse(&doc, all, strlen(all), 0, NULL), 0);

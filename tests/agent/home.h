@@ -24,7 +24,7 @@ extern struct agent_host *host;
 extern struct arena arena; /* of a test */
 extern struct resident anna, bert, cleo;
 extern struct agent_host_options host_options; /* for home_up; unlimited unless changed before */
-extern int ended; /* how often the host said that an agent ended */
+extern int ended;                              /* how often the host said that an agent ended */
 extern int64_t ended_at;
 
 #define OK(call) KIT_OK(&desk.kit, call)

@@ -23,8 +23,9 @@ static void pause_ms(int ms)
 static void test_agrees_with_others_G_A2(void **state)
 {
     (void)state;
-    struct agent a = make_agent(&anna, FAM, ",\"tools\":[\"todo.create\",\"todo.complete\","
-                                            "\"todo.delete\"]");
+    struct agent a = make_agent(&anna, FAM,
+                                ",\"tools\":[\"todo.create\",\"todo.complete\","
+                                "\"todo.delete\"]");
     assert_true(has(must(&a, "todo.list", "{}"), "\"tasks\":[]"));
     const char *id = at(must(&a, "todo.create", "{\"title\":\"Brot\"}"), "id");
     assert_true(has(seen_by(&bert, FAM), "Brot")); /* at once */
@@ -32,8 +33,7 @@ static void test_agrees_with_others_G_A2(void **state)
     /* What others do is there with the next call. */
     by_hand(&bert, FAM, "tasks", "update", id, "\"title\":\"Kuchen\"");
     assert_true(has(must(&a, "todo.list", "{}"), "Kuchen"));
-    by_hand(&bert, FAM, "tasks", "insert", "t2",
-            "\"title\":\"Milch\",\"isCompleted\":false");
+    by_hand(&bert, FAM, "tasks", "insert", "t2", "\"title\":\"Milch\",\"isCompleted\":false");
     assert_true(has(must(&a, "todo.list", "{}"), "Milch"));
     must(&a, "todo.complete", arena_printf(&arena, "{\"id\":\"%s\"}", id));
     assert_true(has(seen_by(&bert, FAM), "\"isCompleted\":{\"value\":true"));
@@ -91,8 +91,7 @@ static void test_policy_G_A5(void **state)
     struct agent reads = make_agent(&anna, FAM, ",\"readOnly\":true"),
                  writes = make_agent(&anna, FAM, ""),
                  one = make_agent(&anna, FAM, ",\"tools\":[\"todo.complete\"]");
-    by_hand(&bert, FAM, "tasks", "insert", "t1",
-            "\"title\":\"Milch\",\"isCompleted\":false");
+    by_hand(&bert, FAM, "tasks", "insert", "t1", "\"title\":\"Milch\",\"isCompleted\":false");
     int refused = call_tool(&reads, "todo.create", "{\"title\":\"Brot\"}", &out);
     assert_int_equal(refused, RAUM_ENOT_ALLOWED);
     assert_int_equal(call_tool(&reads, "todo.complete", "{\"id\":\"t1\"}", &out), refused);
@@ -310,8 +309,7 @@ static void test_new_epoch(void **state)
     OK(sql_begin(desk.sql, E));
     OK(relay_new_epoch(desk.sql, raum_env_native(), E));
     OK(sql_end(desk.sql, 0, E));
-    by_hand(&bert, FAM, "tasks", "insert", "t2",
-            "\"title\":\"Milch\",\"isCompleted\":false");
+    by_hand(&bert, FAM, "tasks", "insert", "t2", "\"title\":\"Milch\",\"isCompleted\":false");
     const char *list = must(&a, "todo.list", "{}");
     assert_true(has(list, "Brot"));
     if (!has(list, "Milch"))
@@ -404,10 +402,11 @@ static void test_sealed_needs_leave(void **state)
     assert_true(has(out, "raum mcp"));
     /* The owner lets it, but no key has come yet. */
     assert_int_equal(call_tool(&open, "todo.list", "{}", &out), RAUM_ELOCKED);
-    DESK_IS(&desk, 200, "PUT", "/api/v1/vault/0000000000000001", anna.token,
-            "{\"id\":\"0000000000000001\",\"partition\":\"personal\",\"created\":\"2026-11-25T00:00:"
-            "00.000Z\",\"kind\":\"server\",\"secret\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
-            "\"}");
+    DESK_IS(
+        &desk, 200, "PUT", "/api/v1/vault/0000000000000001", anna.token,
+        "{\"id\":\"0000000000000001\",\"partition\":\"personal\",\"created\":\"2026-11-25T00:00:"
+        "00.000Z\",\"kind\":\"server\",\"secret\":\"AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8"
+        "\"}");
     must(&open, "todo.create", "{\"title\":\"Tagebuch\"}");
     assert_true(has(must(&open, "todo.list", "{}"), "Tagebuch"));
     assert_int_equal(call_tool(&closed, "todo.list", "{}", &out), RAUM_ELOCKED);

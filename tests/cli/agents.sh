@@ -20,12 +20,17 @@ request() { # request TOKEN BODY [WORD…]: to /mcp without a session; answer to
         -H 'Accept: application/json, text/event-stream' \
         -H 'MCP-Protocol-Version: 2026-07-28' "$@" -d "$body" 2>"$err")
 }
-meta='"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}}'
+io=io.modelcontextprotocol
+meta='"_meta":{"'$io'/protocolVersion":"2026-07-28","'$io'/clientCapabilities":{}}'
 tool() { # tool TOKEN NAME ARGUMENTS [WORD…]
-    local token=$1 name=$2 arguments=$3
+    local token=$1 name=$2 params
+    params='{"name":"'"$name"'","arguments":'"$3"','"$meta"'}'
     shift 3
-    request "$token" '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"'"$name"'","arguments":'"$arguments"','"$meta"'}}' \
+    request "$token" '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":'"$params"'}' \
         -H 'Mcp-Method: tools/call' -H "Mcp-Name: $name" "$@"
+}
+get() { # get PATH: as the agent in $planer; status to $code
+    code=$(curl -sS -m 20 -o "$out" -w '%{http_code}' -H "Authorization: Bearer $planer" "$url/$1")
 }
 agent() { # agent WHO WORD…: makes one; $id and $token
     local who=$1
@@ -114,15 +119,14 @@ for forged in "${planer}x" "${planer%?}" "${planer%?}." raum_agent_ x "$planer_i
     same 401 "$code" "a forged token: $forged"
     silent 'Milch von Hand'
 done
-code=$(curl -sS -m 20 -o "$out" -w '%{http_code}' -H "Authorization: Bearer $planer" "$url/api/v1/sync?space=x")
-same 405 "$code" 'no data route: GET'
-for path in api/v1/spaces api/v1/agents api/v1/vault api/v1/media/x; do
-    code=$(curl -sS -m 20 -o "$out" -w '%{http_code}' -H "Authorization: Bearer $planer" "$url/$path")
+for path in spaces agents vault media/x sync/stream; do
+    get "api/v1/$path"
     same 401 "$code" "an agent's token opens $path"
 done
 code=$(curl -sS -m 20 -D headers -o "$out" -w '%{http_code}' -X POST "$url/mcp")
 same 401 "$code" 'no token'
-if grep -qi '^www-authenticate: Bearer .*resource_metadata=' headers; then ok; else ko 'no metadata'; fi
+grep -qi '^www-authenticate: Bearer .*resource_metadata=' headers
+same 0 $? 'the answer names the metadata'
 
 # ---- the log, and taking a run back (G-A4)
 
@@ -151,9 +155,10 @@ silent Unfug; says 'Milch von Hand'
 agent "$b" Gast --space familie
 gast=$token
 tool "$gast" todo.list '{}'; same 200 "$code" 'before'
+hello='{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}'
 curl -sS -m 20 -D gast.head -o gast.first "$url/mcp" -H "Authorization: Bearer $gast" \
     -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
-    -d '{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}}'
+    -d '{"jsonrpc":"2.0","id":0,"method":"initialize","params":'"$hello"'}'
 session=$(tr -d '\r' <gast.head | sed -n 's/^[Mm]cp-[Ss]ession-[Ii]d: //p')
 [ -n "$session" ] && ok || ko 'no session'
 curl -sSN -m 20 -o gast.stream "$url/mcp" -H "Authorization: Bearer $gast" \

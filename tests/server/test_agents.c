@@ -524,9 +524,16 @@ static void test_log_of_one_agent(void **state)
     char id[64], token[64], path[128];
     (void)state;
     make(&anna, STYLIST, id, token);
-    struct agent_call read = {.id = "01",       .space = FAM,    .agent = id,  .account = anna.id,
-                              .run = "r",       .tool = "t",     .digest = "", .outcome = "ok",
-                              .created = now(), .took = 0};
+    struct agent_call read = {.id = "01",
+                              .space = FAM,
+                              .agent = id,
+                              .account = anna.id,
+                              .run = "r",
+                              .tool = "t",
+                              .digest = "",
+                              .outcome = "ok",
+                              .created = now(),
+                              .took = 0};
     OK(agent_desk_log(port, &read, E));
     snprintf(path, sizeof path, "/api/v1/agents/%s/log", id);
     for (int i = 0; i < 100 && !strstr(log_of(&anna, path, 200), "\"01\""); i++)

@@ -44,8 +44,8 @@ static int read_grant(struct sql_rows *rows, struct arena *a, struct agent_grant
                                 .revoked = sql_int(rows, "revoked"),
                                 .role = rights_role(sql_text(rows, "role")),
                                 .space_type = schema_space_type(sql_text(rows, "type"))};
-    bool whole = out->id && out->name && out->account && out->space && out->owner &&
-                 out->space_name;
+    bool whole =
+        out->id && out->name && out->account && out->space && out->owner && out->space_name;
     int result = whole ? read_tools(sql_text(rows, "tools"), a, out) : RAUM_ENOMEM;
     return result ? err_set(error, result, NULL) : 0;
 }
@@ -97,8 +97,7 @@ int agents_by_token(struct sql *c, const char *token, int64_t now_ms, struct are
     if (len + 1 != AGENT_TOKEN_SIZE || strncmp(token, AGENT_TOKEN, prefix) != 0)
         return err_set(error, RAUM_ENOT_ALLOWED, "no such agent, or it has ended");
     crypto_sha256(token, len, hash);
-    int result =
-        sql_one(c, &rows, error, HOLDS("hash"), "bi", (void *)hash, sizeof hash, now_ms);
+    int result = sql_one(c, &rows, error, HOLDS("hash"), "bi", (void *)hash, sizeof hash, now_ms);
     return holding(c, rows, result, a, out, error);
 }
 
@@ -114,15 +113,14 @@ int agents_any(struct sql *c, const char *account, const char *space, int64_t no
                struct raum_error *error)
 {
     struct sql_rows *rows;
-    int result =
-        sql_one(c, &rows, error,
-                "SELECT count(*) AS n FROM agents g JOIN accounts a ON a.id = g.account"
-                " JOIN spaces s ON s.id = g.space JOIN members m ON m.id = g.member"
-                " AND m.space = g.space AND m.account = g.account WHERE g.account = ?1"
-                " AND g.space = ?2 AND g.revoked IS NULL"
-                " AND (g.expires IS NULL OR g.expires > ?3) AND s.deleted IS NULL"
-                " AND a.disabled = 0",
-                "ssi", account, space, now_ms);
+    int result = sql_one(c, &rows, error,
+                         "SELECT count(*) AS n FROM agents g JOIN accounts a ON a.id = g.account"
+                         " JOIN spaces s ON s.id = g.space JOIN members m ON m.id = g.member"
+                         " AND m.space = g.space AND m.account = g.account WHERE g.account = ?1"
+                         " AND g.space = ?2 AND g.revoked IS NULL"
+                         " AND (g.expires IS NULL OR g.expires > ?3) AND s.deleted IS NULL"
+                         " AND a.disabled = 0",
+                         "ssi", account, space, now_ms);
     *out = result == 0 && sql_int(rows, "n") > 0;
     sql_rows_free(rows);
     return result;
@@ -162,6 +160,6 @@ int agents_sweep(struct sql *c, int64_t now_ms, struct raum_error *error)
     } while (result == 0 && sql_changed(c) == SWEEP_ROWS);
     /* Their names are shown in the log as long as it is kept. */
     return result ? result
-                  : sql_run(c, error,
-                            "DELETE FROM agents WHERE revoked < ?1 OR expires < ?1", "i", oldest);
+                  : sql_run(c, error, "DELETE FROM agents WHERE revoked < ?1 OR expires < ?1", "i",
+                            oldest);
 }

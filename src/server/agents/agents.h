@@ -24,7 +24,7 @@ extern const struct route agent_routes[]; /* /api/v1/agents… */
 /* Texts lie in the arena that it was read into. */
 struct agent_grant {
     const char *id, *name, *account, *space;
-    const char *owner;      /* the account's name */
+    const char *owner; /* the account's name */
     const char *space_name;
     const char *const *tools;
     int tool_count;
@@ -69,9 +69,9 @@ struct agent_undone {
     const char *table, *id;
     const char **fields; /* undone; NULL with `gone` */
     int count;
-    bool gone;             /* the run had made the row: it is deleted again */
-    const char **left;     /* fields that stay as they are */
-    const char **why;      /* "EDITED", or a code of the relay */
+    bool gone;         /* the run had made the row: it is deleted again */
+    const char **left; /* fields that stay as they are */
+    const char **why;  /* "EDITED", or a code of the relay */
     int left_count;
 };
 /* Undoes the calls of a run, or one call, for a member of its space: each field that still holds

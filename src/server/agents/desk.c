@@ -231,8 +231,8 @@ static int log_written(struct sql *sql, struct agent_entry *e, const struct rela
     result = sql_scope(sql, "partition", e->call.space, error);
     return result ? result
                   : sql_run(sql, error,
-                            "UPDATE agent_calls SET writes = ?1, changes = ?2 WHERE id = ?3",
-                            "sis", e->call.writes, e->call.changes, e->call.id);
+                            "UPDATE agent_calls SET writes = ?1, changes = ?2 WHERE id = ?3", "sis",
+                            e->call.writes, e->call.changes, e->call.id);
 }
 
 /* What is written and what is logged of it are one transaction. */
@@ -255,8 +255,8 @@ static int push(struct sql *sql, struct relay *relay, struct relay_exchange *x, 
 }
 
 int agent_desk_exchange(struct agent_desk *d, const char *account, const char *space,
-                        const void *body, size_t len, struct agent_entry *entry,
-                        struct buf *answer, struct raum_error *error)
+                        const void *body, size_t len, struct agent_entry *entry, struct buf *answer,
+                        struct raum_error *error)
 {
     const struct relay_caller who = {.account = account};
     struct relay_exchange x = {0};

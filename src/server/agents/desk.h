@@ -12,8 +12,8 @@
 #include "media/store.h"
 #include "server/agents/agents.h"
 
-#define DESK_SEATS_MAX 8      /* connections */
-#define DESK_LOG_MAX 16384    /* entries that wait to be written; whoever brings more, waits */
+#define DESK_SEATS_MAX 8   /* connections */
+#define DESK_LOG_MAX 16384 /* entries that wait to be written; whoever brings more, waits */
 #define DESK_LOG_MS 50
 
 struct agent_desk;
@@ -60,8 +60,8 @@ struct agent_entry {
     bool stored;
 };
 int agent_desk_exchange(struct agent_desk *d, const char *account, const char *space,
-                        const void *body, size_t len, struct agent_entry *entry,
-                        struct buf *answer, struct raum_error *error) BASE_CHECK;
+                        const void *body, size_t len, struct agent_entry *entry, struct buf *answer,
+                        struct raum_error *error) BASE_CHECK;
 /* A call that wrote nothing. Copied. BUSY: the log cannot be written. */
 int agent_desk_log(struct agent_desk *d, const struct agent_call *call,
                    struct raum_error *error) BASE_CHECK;

@@ -132,8 +132,8 @@ static int check_room(struct call *c)
 {
     struct sql_rows *rows;
     int rc = sql_one(c->sql, &rows, &c->error,
-                     "SELECT count(*) AS n FROM agents WHERE account = ?1 AND revoked IS NULL",
-                     "s", c->session->account);
+                     "SELECT count(*) AS n FROM agents WHERE account = ?1 AND revoked IS NULL", "s",
+                     c->session->account);
     bool full = rc == 0 && sql_int(rows, "n") >= AGENT_OF_ACCOUNT_MAX;
     sql_rows_free(rows);
     return full ? answer_fail(c, 403, "LIMIT", "Too many agents: revoke some first") : rc;
@@ -307,7 +307,7 @@ static int read_page(struct call *c, struct page *p)
     const char *limit = http_param(c->http, "limit");
     p->before = http_param(c->http, "before");
     p->before = p->before && *p->before ? p->before : "~";
-    p->limit = limit ? atoi(limit) : PAGE;
+    p->limit = limit ? strtol(limit, NULL, 10) : PAGE;
     if (p->limit < 1 || p->limit > PAGE_MAX)
         return bad(c, "limit: 1 to 500");
     return 0;

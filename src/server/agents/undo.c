@@ -2,8 +2,8 @@
  * was there before. Newest call first; a field that holds something else by now was edited since,
  * and stays. What is put back is a write of the person who undoes, merged and judged like any
  * other (G-A4, G-T12). */
-#include "server/agents/agents.h"
 #include "base/clock.h"
+#include "server/agents/agents.h"
 #include "server/relay/inside.h"
 #include "server/relay/store.h"
 #include <stdlib.h>
@@ -29,7 +29,7 @@ struct row {
     struct relay_record stored;
     struct field *fields;
     uint32_t count;
-    bool hidden; /* another's private row: it is not there (G-T9) */
+    bool hidden;      /* another's private row: it is not there (G-T9) */
     uint64_t made_at; /* the run made it, then */
     const char *made_dev;
     struct row *next;
@@ -85,8 +85,7 @@ static int load(struct undo *u, struct row *r)
         result = relay_ref_find(u->relay, u->who.account, &account, &u->c->error);
     r->stored.id = r->id;
     if (result == 0)
-        result =
-            relay_store_load(u->relay->sql, u->part.ref, &one, 1, &u->a, &u->c->error);
+        result = relay_store_load(u->relay->sql, u->part.ref, &one, 1, &u->a, &u->c->error);
     if (result < 0 || !r->stored.exists)
         return result;
     r->hidden = r->stored.is_private && r->stored.author != account;
@@ -139,8 +138,8 @@ static int read_before(struct undo *u, const struct row *r, const struct stretch
         size_t len;
         const void *body = sql_bytes(rows, "body", &len);
         const char *kept = arena_copy(&u->a, body, len);
-        result = kept ? relay_body_read(u->relay, kept, len, &u->a, out, &u->c->error)
-                      : RAUM_ENOMEM;
+        result =
+            kept ? relay_body_read(u->relay, kept, len, &u->a, out, &u->c->error) : RAUM_ENOMEM;
     }
     sql_rows_free(rows);
     return result == RAUM_END ? 0 : result;
@@ -197,8 +196,8 @@ static int undo_writes(struct undo *u, const char *text)
     for (struct json_value v = json_first(list); v.doc && result == 0; v = json_next(list, v)) {
         struct stretch s = {.dev = json_str(json_get(v, "dev"), &u->a)};
         struct json_value rows = json_get(v, "rows");
-        bool whole = s.dev && json_int(json_get(v, "from"), &s.from) &&
-                     json_int(json_get(v, "to"), &s.to);
+        bool whole =
+            s.dev && json_int(json_get(v, "from"), &s.from) && json_int(json_get(v, "to"), &s.to);
         result = whole ? 0 : RAUM_ECORRUPT;
         for (struct json_value r = json_first(rows); r.doc && result == 0; r = json_next(rows, r))
             result = undo_row(u, &s, r);
@@ -288,8 +287,7 @@ static int push(struct undo *u, struct wire_request *q, struct row **of)
     struct wire_result *results = arena_zero(&u->a, ((size_t)q->count + 1) * sizeof *results);
     if (!results)
         return RAUM_ENOMEM;
-    int result =
-        relay_push(u->relay, &u->who, q, &u->a, results, &written, &count, &u->c->error);
+    int result = relay_push(u->relay, &u->who, q, &u->a, results, &written, &count, &u->c->error);
     for (uint32_t i = 0; i < q->count && result == 0; i++) {
         const char *why = results[i].status == WIRE_REJECTED ? raum_code_name(results[i].code)
                           : results[i].status == WIRE_STALE  ? EDITED

@@ -148,9 +148,9 @@ static struct post *post_new(struct gate_session *s, const struct mcp_guest *gue
     }
     memcpy(text, c->http->body, c->http->body_len);
     *p = (struct post){.session = s, .guest = *guest, .text = text, .len = c->http->body_len};
-    p->headers = (struct mcp_headers){http_header(c->http, "MCP-Protocol-Version"),
-                                      http_header(c->http, "Mcp-Method"),
-                                      http_header(c->http, "Mcp-Name")};
+    p->headers =
+        (struct mcp_headers){http_header(c->http, "MCP-Protocol-Version"),
+                             http_header(c->http, "Mcp-Method"), http_header(c->http, "Mcp-Name")};
     p->refs = 2;
     buf_init(&p->answer, MCP_ANSWER_MAX);
     return p;
@@ -218,8 +218,7 @@ static int choose_session(struct mcp_gate *g, struct call *c, const char *agent,
     else if (!id)
         rc = mcp_gate_refuse(c, 400, MCP_TRANSPORT, "Bad Request: Mcp-Session-Id is required");
     else if (version && !mcp_version_known(version))
-        rc = mcp_gate_refuse(c, 400, MCP_TRANSPORT,
-                             "Bad Request: Unsupported protocol version");
+        rc = mcp_gate_refuse(c, 400, MCP_TRANSPORT, "Bad Request: Unsupported protocol version");
     else if (!(*out = gate_session_find(g, id, agent)))
         rc = mcp_gate_refuse(c, 404, MCP_NO_SESSION, "Session not found");
     else
@@ -305,7 +304,8 @@ static struct gate_session **gather(struct mcp_gate *g, const char *agent, int *
 {
     *count = 0;
     pthread_mutex_lock(&g->lock);
-    struct gate_session **list = malloc(sizeof(struct gate_session *) * (size_t)(g->session_count + 1));
+    struct gate_session **list =
+        malloc(sizeof(struct gate_session *) * (size_t)(g->session_count + 1));
     for (struct gate_session *s = list ? g->sessions : NULL; s; s = s->next)
         if (!agent || strcmp(s->agent, agent) == 0) {
             s->refs++;

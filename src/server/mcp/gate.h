@@ -7,8 +7,8 @@
  *                                  → answer only: it goes on as plain JSON
  *
  * Every event of a session's stream is kept for a while, so that a reader who was cut off asks for
- * what it missed (Last-Event-ID). All of it is bounded (G-O3); what ends an agent ends its sessions,
- * streams and running calls at once (G-A3). */
+ * what it missed (Last-Event-ID). All of it is bounded (G-O3); what ends an agent ends its
+ * sessions, streams and running calls at once (G-A3). */
 #ifndef SERVER_MCP_GATE_H
 #define SERVER_MCP_GATE_H
 

@@ -36,7 +36,7 @@ struct gate_session {
     char id[SESSION_ID]; /* "": of one stateless request */
     char agent[MCP_AGENT_MAX];
     struct mcp *mcp;
-    pthread_mutex_t lock;  /* mcp's */
+    pthread_mutex_t lock; /* mcp's */
     pthread_mutex_t lanes_lock;
     struct lane *lanes;
     uint64_t lane_count;
@@ -48,7 +48,7 @@ struct gate_session {
 
 /* One POST, from the worker to the runner and back. */
 struct post {
-    struct post *next; /* in the queue */
+    struct post *next;            /* in the queue */
     struct gate_session *session; /* counted */
     struct mcp_guest guest;
     bool guest_left;
@@ -59,7 +59,7 @@ struct post {
     struct mcp_headers headers; /* in the request's arena: until it is resumed; copied by mcp */
     struct buf answer;
     int status; /* 0: no answer */
-    int refs; /* the sink's and the request's */
+    int refs;   /* the sink's and the request's */
 };
 
 struct mcp_gate {
@@ -80,8 +80,8 @@ struct mcp_gate {
 };
 
 /* session.c */
-int gate_session_new(struct mcp_gate *g, const char *agent, bool stateless, struct gate_session **out,
-                struct raum_error *error) BASE_CHECK;
+int gate_session_new(struct mcp_gate *g, const char *agent, bool stateless,
+                     struct gate_session **out, struct raum_error *error) BASE_CHECK;
 /* Counted; NULL: none of this agent. */
 struct gate_session *gate_session_find(struct mcp_gate *g, const char *id, const char *agent);
 void gate_session_unref(struct gate_session *s);
@@ -96,7 +96,8 @@ void gate_lane_add(struct gate_session *s, struct lane *l, const char *json, siz
 void gate_lane_over(struct gate_session *s, struct lane *l);
 void gate_lane_break(struct gate_session *s, struct lane *l);
 /* Gives the lane to a reader who has seen `after`; takes the reference. */
-void gate_lane_attach(struct gate_session *s, struct lane *l, struct http_stream *out, uint64_t after);
+void gate_lane_attach(struct gate_session *s, struct lane *l, struct http_stream *out,
+                      uint64_t after);
 /* The lane of an event id, if nothing after it is lost. */
 struct lane *gate_lane_find(struct gate_session *s, const char *event, uint64_t *after);
 bool gate_lane_read(struct gate_session *s, struct lane *l); /* somebody reads it now */

@@ -96,9 +96,9 @@ static struct event *event_new(const struct gate_session *s, struct lane *l, con
                                size_t len)
 {
     char head[96];
-    int n = keeps(s) ? snprintf(head, sizeof head, "event: message\nid: %" PRIu64 "-%" PRIu64
-                                                   "\ndata: ",
-                                l->number, l->sent + 1)
+    int n = keeps(s) ? snprintf(head, sizeof head,
+                                "event: message\nid: %" PRIu64 "-%" PRIu64 "\ndata: ", l->number,
+                                l->sent + 1)
                      : snprintf(head, sizeof head, "event: message\ndata: ");
     struct event *e = malloc(sizeof *e + (size_t)n + len + 3);
     if (!e)
@@ -169,7 +169,8 @@ void gate_lane_break(struct gate_session *s, struct lane *l)
     pthread_mutex_unlock(&s->lanes_lock);
 }
 
-void gate_lane_attach(struct gate_session *s, struct lane *l, struct http_stream *out, uint64_t after)
+void gate_lane_attach(struct gate_session *s, struct lane *l, struct http_stream *out,
+                      uint64_t after)
 {
     pthread_mutex_lock(&s->lanes_lock);
     if (l->out) { /* the reader has come back before we saw it go */

@@ -86,8 +86,8 @@ static struct gate_session *too_many(struct mcp_gate *g, const char *agent)
         if (!own || s->used < own->used)
             own = s;
     }
-    struct gate_session *victim = count >= AGENT_SESSIONS                      ? own
-                             : g->session_count >= g->o.sessions_max ? oldest
+    struct gate_session *victim = count >= AGENT_SESSIONS                 ? own
+                                  : g->session_count >= g->o.sessions_max ? oldest
                                                                           : NULL;
     if (victim)
         victim->refs++;
@@ -119,8 +119,8 @@ static struct gate_session *make(struct mcp_gate *g, const char *agent, bool sta
     return s;
 }
 
-int gate_session_new(struct mcp_gate *g, const char *agent, bool stateless, struct gate_session **out,
-                struct raum_error *error)
+int gate_session_new(struct mcp_gate *g, const char *agent, bool stateless,
+                     struct gate_session **out, struct raum_error *error)
 {
     struct gate_session *s = *out = make(g, agent, stateless), *victim = NULL;
     if (!s)

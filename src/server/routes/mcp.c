@@ -127,13 +127,13 @@ static int post(struct call *c)
                            "text/event-stream");
 }
 
-static int not_here(struct call *c, const char *allow)
+/* Without sessions there is nothing to read or to end. */
+static int not_here(struct call *c)
 {
-    int rc = http_add(c->http, "Allow", allow);
+    int rc = http_add(c->http, "Allow", "POST");
     return rc ? rc : mcp_gate_refuse(c, 405, MCP_TRANSPORT, "Method not allowed");
 }
 
-/* Without sessions there is nothing to read or to end. */
 static bool stateless(const struct call *c)
 {
     const char *version = http_header(c->http, "MCP-Protocol-Version");
@@ -144,7 +144,7 @@ static int get(struct call *c)
 {
     struct mcp_guest guest;
     if (stateless(c))
-        return not_here(c, "POST");
+        return not_here(c);
     int rc = enter(c, &guest);
     if (rc)
         return rc < 0 ? rc : 0;
@@ -161,19 +161,13 @@ static int delete(struct call *c)
 {
     struct mcp_guest guest;
     if (stateless(c))
-        return not_here(c, "POST");
+        return not_here(c);
     int rc = enter(c, &guest);
     if (rc)
         return rc < 0 ? rc : 0;
     rc = mcp_gate_delete(c->server->gate, c, guest.agent);
     leave(c, &guest);
     return rc;
-}
-
-static int other(struct call *c)
-{
-    int rc = check_origin(c);
-    return rc ? (rc < 0 ? rc : 0) : not_here(c, "GET, POST, DELETE");
 }
 
 /* Tokens are made by people here, not by a server of OAuth; so none is named. */
@@ -201,9 +195,6 @@ const struct route mcp_routes[] = {
     {"POST", "/mcp", post, ROUTE_RAW},
     {"GET", "/mcp", get, 0},
     {"DELETE", "/mcp", delete, ROUTE_RAW},
-    {"PUT", "/mcp", other, ROUTE_RAW},
-    {"PATCH", "/mcp", other, ROUTE_RAW},
-    {"OPTIONS", "/mcp", other, ROUTE_RAW},
     {"GET", "/.well-known/oauth-protected-resource", metadata, 0},
     {"GET", "/.well-known/oauth-protected-resource/mcp", metadata, 0},
     {0},

@@ -147,17 +147,28 @@ static int metrics(struct call *c)
     return rc;
 }
 
-static int openapi(struct call *c)
+static int page(struct call *c, const char *name, const char *type)
 {
     const struct page_file *f = page_files;
-    while (f->name && strcmp(f->name, "openapi.json") != 0)
+    while (f->name && strcmp(f->name, name) != 0)
         f++;
-    return f->name ? http_reply(c->http, 200, "application/json", f->data, f->len)
-                   : RAUM_ENOT_FOUND;
+    return f->name ? http_reply(c->http, 200, type, f->data, f->len) : RAUM_ENOT_FOUND;
+}
+
+static int openapi(struct call *c)
+{
+    return page(c, "openapi.json", "application/json");
+}
+
+/* What a language model should know before it talks to us. */
+static int llms(struct call *c)
+{
+    return page(c, "llms.txt", "text/plain; charset=utf-8");
 }
 
 const struct route plain_routes[] = {
     {"GET", "/health", health, 0},   {"GET", "/ready", ready, 0},
     {"GET", "/metrics", metrics, 0}, {"GET", "/openapi.json", openapi, 0},
+    {"GET", "/llms.txt", llms, 0},
     {NULL, NULL, NULL, 0},
 };

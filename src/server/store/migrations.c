@@ -152,9 +152,9 @@ const struct migration migrations[] = {
     "CREATE TABLE media_quotas (account TEXT PRIMARY KEY, bytes BIGINT NOT NULL);",
     NULL},
     {
-    /* Agents: a credential for one space (server/agents). hash: of the token; member: the membership
-     * that it hangs on, so that who comes back into a space makes new ones. tools: a JSON array of
-     * names, all_writes: what is not named may be written, too. */
+    /* Agents: a credential for one space (server/agents). hash: of the token; member: the
+     * membership that it hangs on, so that who comes back into a space makes new ones. tools: a
+     * JSON array of names, all_writes: what is not named may be written, too. */
     "CREATE TABLE agents ("
     " id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
     " account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,"

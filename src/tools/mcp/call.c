@@ -110,8 +110,8 @@ static bool headers_match(struct mcp_call *c, const char *version)
         return true;
     const char *name = json_str(json_get(c->message.params, c->method->header), &c->arena);
     if (!header_is(c->headers.name, name))
-        return refuse(c, MCP_HEADER_MISMATCH,
-                      "Header mismatch: Mcp-Name is not what the body says", NULL);
+        return refuse(c, MCP_HEADER_MISMATCH, "Header mismatch: Mcp-Name is not what the body says",
+                      NULL);
     return true;
 }
 
@@ -168,7 +168,8 @@ int mcp_lacks(struct mcp_call *c, const char *capability)
     if (c->stateless)
         mcp_call_fail(c, 400, MCP_MISSING_CAPABILITY, "Missing a capability of the client", data);
     else
-        mcp_call_fail(c, 200, MCP_INVALID_REQUEST, "The client does not have this capability", data);
+        mcp_call_fail(c, 200, MCP_INVALID_REQUEST, "The client does not have this capability",
+                      data);
     return METHOD_DONE;
 }
 

@@ -144,8 +144,7 @@ static int elicits(struct turn *t)
 {
     return form(t, "user",
                 FORM("Please provide your information",
-                     STRING_FIELD("username") "," STRING_FIELD("email"),
-                     "\"username\",\"email\""));
+                     STRING_FIELD("username") "," STRING_FIELD("email"), "\"username\",\"email\""));
 }
 
 static int elicits_defaults(struct turn *t)
@@ -167,23 +166,21 @@ static int elicits_defaults(struct turn *t)
 
 static int elicits_enums(struct turn *t)
 {
-    return form(
-        t, "enums",
-        FORM("Please choose",
-             "\"untitledSingle\":{\"type\":\"string\",\"enum\":[\"option1\",\"option2\"]},"
-             "\"titledSingle\":{\"type\":\"string\",\"oneOf\":" OPTIONS "},"
-             "\"legacyEnum\":{\"type\":\"string\",\"enum\":[\"opt1\",\"opt2\"],"
-             "\"enumNames\":[\"One\",\"Two\"]},"
-             "\"untitledMulti\":{\"type\":\"array\",\"items\":{\"type\":\"string\","
-             "\"enum\":[\"option1\",\"option2\"]}},"
-             "\"titledMulti\":{\"type\":\"array\",\"items\":{\"anyOf\":" OPTIONS "}}",
-             ""));
+    return form(t, "enums",
+                FORM("Please choose",
+                     "\"untitledSingle\":{\"type\":\"string\",\"enum\":[\"option1\",\"option2\"]},"
+                     "\"titledSingle\":{\"type\":\"string\",\"oneOf\":" OPTIONS "},"
+                     "\"legacyEnum\":{\"type\":\"string\",\"enum\":[\"opt1\",\"opt2\"],"
+                     "\"enumNames\":[\"One\",\"Two\"]},"
+                     "\"untitledMulti\":{\"type\":\"array\",\"items\":{\"type\":\"string\","
+                     "\"enum\":[\"option1\",\"option2\"]}},"
+                     "\"titledMulti\":{\"type\":\"array\",\"items\":{\"anyOf\":" OPTIONS "}}",
+                     ""));
 }
 
 static int needs_name(struct turn *t)
 {
-    return form(t, "user_name",
-                FORM("What is your name?", STRING_FIELD("name"), "\"name\""));
+    return form(t, "user_name", FORM("What is your name?", STRING_FIELD("name"), "\"name\""));
 }
 
 static int lists_roots(struct turn *t)
@@ -377,8 +374,8 @@ static int read_one(void *ctx, struct mcp_call *call, const char *uri, struct js
 {
     static const char head[] = "test://template/", tail[] = "/data";
     size_t len = strlen(uri), h = strlen(head), e = strlen(tail);
-    bool text = strcmp(uri, "test://static-text") == 0 ||
-                strcmp(uri, "test://watched-resource") == 0;
+    bool text =
+        strcmp(uri, "test://static-text") == 0 || strcmp(uri, "test://watched-resource") == 0;
     bool binary = strcmp(uri, "test://static-binary") == 0;
     bool template = len > h + e && strncmp(uri, head, h) == 0 && strcmp(uri + len - e, tail) == 0;
     (void)ctx;
@@ -501,8 +498,8 @@ struct mcp_host mcp_fixtures_host(struct mcp_fixtures *f)
         .name = "raum-fixtures",
         .title = "Raum, conformance fixtures",
         .version = "1",
-        .offers = MCP_TOOLS | MCP_RESOURCES | MCP_SUBSCRIBE | MCP_PROMPTS | MCP_LOGGING |
-                  MCP_COMPLETIONS,
+        .offers =
+            MCP_TOOLS | MCP_RESOURCES | MCP_SUBSCRIBE | MCP_PROMPTS | MCP_LOGGING | MCP_COMPLETIONS,
         .list = list,
         .call_tool = call_tool,
         .read = read_one,

@@ -15,8 +15,8 @@
 enum message_kind { MESSAGE_REQUEST, MESSAGE_NOTIFICATION, MESSAGE_RESPONSE, MESSAGE_NONE };
 struct message {
     enum message_kind kind;
-    const char *id;     /* JSON; NULL: none */
-    const char *method; /* NULL: a response */
+    const char *id;                 /* JSON; NULL: none */
+    const char *method;             /* NULL: a response */
     struct json_value params, meta; /* or none */
     struct json_value result;       /* of a response: an object, or none (an error) */
 };
@@ -25,8 +25,8 @@ struct message mcp_message_read(const struct json_doc *doc, struct arena *a);
 
 struct ask {
     char key[64];
-    char id[48];         /* of the request to the client, as JSON */
-    char *answer;        /* owned; JSON; NULL: not yet */
+    char id[48];  /* of the request to the client, as JSON */
+    char *answer; /* owned; JSON; NULL: not yet */
     size_t len;
     struct json_doc doc; /* of the answer */
     const char *method;  /* in the call's arena */

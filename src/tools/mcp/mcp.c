@@ -94,7 +94,7 @@ static void host_failed(struct mcp_call *c, int rc, const struct raum_error *err
         }
         json_close_object(&w);
         mcp_call_fail(c, 200, MCP_INVALID_PARAMS, error->text,
-                  buf_error(&data, NULL) == 0 && data.len > 2 ? buf_text(&data) : NULL);
+                      buf_error(&data, NULL) == 0 && data.len > 2 ? buf_text(&data) : NULL);
         buf_release(&data);
     } else {
         mcp_call_fail(c, 200, MCP_INTERNAL, "Internal error", NULL);
@@ -312,9 +312,9 @@ static struct mcp_call *call_new(struct mcp *s, const struct mcp_host *host,
     buf_init(&c->out, MCP_ANSWER_MAX);
     if (h) {
         c->has_headers = true;
-        c->headers = (struct mcp_headers){own_text(&c->arena, h->version),
-                                          own_text(&c->arena, h->method),
-                                          own_text(&c->arena, h->name)};
+        c->headers =
+            (struct mcp_headers){own_text(&c->arena, h->version), own_text(&c->arena, h->method),
+                                 own_text(&c->arena, h->name)};
     }
     return c;
 }

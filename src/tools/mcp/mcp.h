@@ -24,7 +24,7 @@
 #define MCP_ANSWER_MAX ((size_t)24 << 20) /* thumbnails in base64 included */
 #define MCP_NAME_MAX 256                  /* bytes of names, ids, cursors, versions */
 #define MCP_URI_MAX 1024
-#define MCP_CALLS_MAX 64       /* of one session at a time */
+#define MCP_CALLS_MAX 64 /* of one session at a time */
 #define MCP_SUBSCRIPTIONS_MAX 256
 
 /* JSON-RPC's and MCP's own codes. */
@@ -34,9 +34,9 @@ enum mcp_error {
     MCP_UNKNOWN_METHOD = -32601,
     MCP_INVALID_PARAMS = -32602,
     MCP_INTERNAL = -32603,
-    MCP_TRANSPORT = -32000,        /* of the HTTP binding: what has no better code */
+    MCP_TRANSPORT = -32000, /* of the HTTP binding: what has no better code */
     MCP_NO_SESSION = -32001,
-    MCP_HEADER_MISMATCH = -32020,  /* 2026-07-28 */
+    MCP_HEADER_MISMATCH = -32020, /* 2026-07-28 */
     MCP_MISSING_CAPABILITY = -32021,
     MCP_UNSUPPORTED_VERSION = -32022,
 };
@@ -44,7 +44,7 @@ enum mcp_error {
 enum mcp_offer {
     MCP_TOOLS = 1,
     MCP_RESOURCES = 2,
-    MCP_SUBSCRIBE = 4,    /* to resources, and lists that change */
+    MCP_SUBSCRIBE = 4, /* to resources, and lists that change */
     MCP_PROMPTS = 8,
     MCP_LOGGING = 16,
     MCP_COMPLETIONS = 32,
@@ -95,8 +95,8 @@ struct mcp_host {
     /* Values for an argument of a prompt (is_prompt) or of a template that begin with `value`: at
      * most 100 into the array; *total: how many there are. */
     int (*complete)(void *ctx, struct mcp_call *call, bool is_prompt, const char *ref,
-                    const char *argument, const char *value, struct json_writer *values,
-                    int *total, struct raum_error *error);
+                    const char *argument, const char *value, struct json_writer *values, int *total,
+                    struct raum_error *error);
 };
 
 /* How what belongs to one request travels. */
@@ -116,7 +116,7 @@ struct mcp_sink {
 struct mcp_options {
     const struct raum_env *env;
     unsigned char key[RAUM_KEY_BYTES]; /* signs what a stateless client must bring back */
-    void *lock_ctx; /* lock NULL: one thread */
+    void *lock_ctx;                    /* lock NULL: one thread */
     void (*lock)(void *ctx);
     void (*unlock)(void *ctx);
 };
@@ -131,14 +131,13 @@ int mcp_new(struct mcp **out, const struct mcp_options *options,
             struct raum_error *error) BASE_CHECK;
 /* No call may be running. NULL is fine. */
 void mcp_free(struct mcp *s);
-/* Takes one message. The sink is used until its done, the host as long; both may differ from message to
- * message. What is no JSON or no JSON-RPC is answered with an error, too (HTTP 400). */
+/* Takes one message. The sink is used until its done, the host as long; both may differ from
+ * message to message. What is no JSON or no JSON-RPC is answered with an error, too (HTTP 400). */
 void mcp_receive(struct mcp *s, const struct mcp_host *host, const struct mcp_headers *headers,
                  const char *text, size_t len, const struct mcp_sink *sink);
-/* Something changed: to those who asked for it. `side` takes what belongs to no request (its done is not
- * called); `uri` only with MCP_RESOURCE. */
-void mcp_changed(struct mcp *s, enum mcp_change what, const char *uri,
-                 const struct mcp_sink *side);
+/* Something changed: to those who asked for it. `side` takes what belongs to no request (its done
+ * is not called); `uri` only with MCP_RESOURCE. */
+void mcp_changed(struct mcp *s, enum mcp_change what, const char *uri, const struct mcp_sink *side);
 /* Cancels all that runs, waits or listens: nothing is sent any more. Running host functions see it
  * by mcp_cancelled. */
 void mcp_end(struct mcp *s);
@@ -149,7 +148,7 @@ bool mcp_subscribed(struct mcp *s);  /* to any resource, or listening */
 /* What a message is, for a binding that must know before it gives it away; all of it tolerant. */
 struct mcp_glance {
     bool json, rpc;
-    bool request;    /* wants an answer */
+    bool request; /* wants an answer */
     bool notification;
     bool initialize; /* is the request that begins a session */
     bool stateless;  /* means 2026-07-28, or a version that is none of ours */

@@ -174,9 +174,7 @@ static int call_tool(struct mcp_call *c, struct raum_error *error)
     if (!name || (args.doc && !json_is(args, JSON_OBJECT)))
         return bad(error, "name is a text, arguments an object");
     int rc = c->host->call_tool(c->host->ctx, c, name, args, &c->w, error);
-    return rc == RAUM_ENOT_FOUND
-               ? err_at(error, "mcp", rc, "Unknown tool: %.128s", name)
-               : rc;
+    return rc == RAUM_ENOT_FOUND ? err_at(error, "mcp", rc, "Unknown tool: %.128s", name) : rc;
 }
 
 static int read_resource(struct mcp_call *c, struct raum_error *error)
@@ -201,9 +199,7 @@ static int get_prompt(struct mcp_call *c, struct raum_error *error)
     if (!name || (args.doc && !json_is(args, JSON_OBJECT)))
         return bad(error, "name is a text, arguments an object");
     int rc = c->host->prompt(c->host->ctx, c, name, args, &c->w, error);
-    return rc == RAUM_ENOT_FOUND
-               ? err_at(error, "mcp", rc, "Unknown prompt: %.128s", name)
-               : rc;
+    return rc == RAUM_ENOT_FOUND ? err_at(error, "mcp", rc, "Unknown prompt: %.128s", name) : rc;
 }
 
 static int complete(struct mcp_call *c, struct raum_error *error)
@@ -222,8 +218,8 @@ static int complete(struct mcp_call *c, struct raum_error *error)
     json_open_object(&c->w);
     json_put_key(&c->w, "values");
     json_open_array(&c->w);
-    int rc = c->host->complete(c->host->ctx, c, prompt, name, argument, value, &c->w, &total,
-                               error);
+    int rc =
+        c->host->complete(c->host->ctx, c, prompt, name, argument, value, &c->w, &total, error);
     if (rc)
         return rc;
     json_close_array(&c->w);
