@@ -41,5 +41,12 @@ const struct text_pair text_agents[] = {
     {"deleted again", "wieder gelöscht"},
     {"as before", "wie vorher"},
     {"left as it is", "bleibt so"},
+    {"as this agent of yours: its space, its tools, its name",
+     "als dieser deiner Agenten: sein Raum, seine Werkzeuge, sein Name"},
+    {"this token is an agent of another account",
+     "dieses Token ist ein Agent eines anderen Kontos"},
+    {"the agent has ended, or the token is none",
+     "der Agent ist beendet, oder das Token ist keines"},
+    {"the agent has ended", "der Agent ist beendet"},
     {0},
 };

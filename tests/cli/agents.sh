@@ -150,12 +150,42 @@ for ((i = 0; i < 50; i++)); do
 done
 silent Unfug; says 'Milch von Hand'
 
+# ---- the personal space: sealed, so only where its key is
+
+agent "$a" Privat --space personal
+privat=$token privat_id=$id
+tool "$privat" todo.list '{}'; says LOCKED; says 'raum mcp'; silent Geheimnis
+hello='{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}'
+call='"method":"tools/call","params"'
+lines=(
+    '{"jsonrpc":"2.0","id":0,"method":"initialize","params":'"$hello"'}'
+    '{"jsonrpc":"2.0","method":"notifications/initialized"}'
+    '{"jsonrpc":"2.0","id":1,'"$call"':{"name":"todo.list","arguments":{}}}'
+    '{"jsonrpc":"2.0","id":2,'"$call"':{"name":"todo.delete","arguments":{"id":"x"}}}'
+)
+mcp() { # mcp TOKEN: the lines to `raum mcp` with it
+    (printf '%s\n' "${lines[@]}"; sleep 2) | "$RAUM" $a mcp --agent "$1" >"$out" 2>"$err"
+    status=$?
+}
+mcp "$privat"
+same 0 $status 'raum mcp with a token'
+says 'Geheimnis im eigenen Raum'; says NOT_ALLOWED; silent 'Milch von Hand'
+is 0 $a agent log "$privat_id" --json
+same 1 "$(json 'scalar grep { $_->{tool} eq "todo.list" && $_->{outcome} eq "ok" } @$v')" \
+    'what was done on the device is in the log'
+same 1 "$(json 'scalar grep { $_->{tool} eq "todo.delete" && $_->{outcome} ne "ok" } @$v')" \
+    'what was refused there, too'
+mcp "${privat%?}"; nonzero 'a forged token'; silent Geheimnis
+agent "$b" Fremd --space personal
+mcp "$token"; nonzero 'the token of another account'; silent Geheimnis
+is 0 $a agent revoke "$privat_id"
+mcp "$privat"; nonzero 'a revoked token'; silent Geheimnis
+
 # ---- ending
 
 agent "$b" Gast --space familie
 gast=$token
 tool "$gast" todo.list '{}'; same 200 "$code" 'before'
-hello='{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"t","version":"1"}}'
 curl -sS -m 20 -D gast.head -o gast.first "$url/mcp" -H "Authorization: Bearer $gast" \
     -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \
     -d '{"jsonrpc":"2.0","id":0,"method":"initialize","params":'"$hello"'}'

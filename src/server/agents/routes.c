@@ -5,11 +5,13 @@
 #include "base/utf8.h"
 #include "server/agents/agents.h"
 #include "server/auth/crypto.h"
+#include "server/limiter.h"
 #include "server/notice.h"
 #include "server/spaces/answer.h"
 #include "server/spaces/spaces.h"
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define DAY_MS INT64_C(86400000)
 #define PAGE 100
@@ -464,7 +466,93 @@ static int undo(struct call *c)
     return answer_send(c, &a);
 }
 
+/* ---- an agent on a device of its owner ---- */
+
+/* The grant of the token that was sent; 1: answered with 401. */
+static int own_grant(struct call *c, struct agent_grant *g)
+{
+    const char *text = http_header(c->http, "Authorization");
+    const char *token = text && strncasecmp(text, "Bearer ", 7) == 0 ? text + 7 : "";
+    int rc = agents_by_token(c->sql, token, call_now(c), c->arena, g, &c->error);
+    if (rc != RAUM_ENOT_ALLOWED)
+        return rc;
+    rc = call_fail(c, 401, "UNAUTHORIZED", c->error.text);
+    return rc ? rc : 1;
+}
+
+static int self(struct call *c)
+{
+    struct agent_grant g;
+    struct answer a;
+    int rc = own_grant(c, &g);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    answer_begin(&a);
+    json_open_object(&a.w);
+    put_str(&a.w, "id", g.id);
+    put_str(&a.w, "name", g.name);
+    put_str(&a.w, "account", g.account);
+    put_str(&a.w, "spaceId", g.space);
+    json_put_key(&a.w, "tools");
+    json_open_array(&a.w);
+    for (int i = 0; i < g.tool_count; i++)
+        json_put_str(&a.w, g.tools[i]);
+    json_close_array(&a.w);
+    put_bool(&a.w, "readOnly", g.read_only);
+    put_bool(&a.w, "allWrites", g.all_writes);
+    put_time(&a.w, "expiresAt", g.expires);
+    json_close_object(&a.w);
+    return answer_send(c, &a);
+}
+
+static bool is_word(const char *text, size_t max)
+{
+    size_t len = text ? strlen(text) : 0;
+    return len > 0 && len <= max && utf8_valid(text, len);
+}
+
+/* As many as a well-behaved agent can make. */
+static bool too_many(struct call *c, const char *agent)
+{
+    static const struct limiter_rule rule = {60 * 1000, 600};
+    return c->server->options.limits && c->server->limiter &&
+           limiter_spend(c->server->limiter, "agent-log", agent, &rule, 1);
+}
+
+static int self_log(struct call *c)
+{
+    struct agent_grant g;
+    struct id_source source = {0};
+    char id[ID_TEXT];
+    int rc = own_grant(c, &g);
+    if (rc)
+        return rc < 0 ? rc : 0;
+    if (too_many(c, g.id))
+        return call_error(c, RAUM_ERATE_LIMITED);
+    struct agent_call e = {.id = id,
+                           .space = g.space,
+                           .agent = g.id,
+                           .account = g.account,
+                           .run = call_str(c, "run"),
+                           .tool = call_str(c, "tool"),
+                           .digest = call_str(c, "digest"),
+                           .outcome = call_str(c, "outcome"),
+                           .created = call_now(c)};
+    if (!is_word(e.run, ID_LEN_MAX) || !is_tool(e.tool) || !is_word(e.digest, TOOL_NAME_MAX) ||
+        !is_word(e.outcome, TOOL_NAME_MAX))
+        return answer_done(bad(c, "run, tool, digest, outcome: texts"));
+    if (!json_int(json_get(c->body, "tookMs"), &e.took) || e.took < 0)
+        e.took = 0;
+    id_new(&source, c->server->env, id);
+    rc = sql_begin(c->sql, &c->error);
+    if (rc == 0)
+        rc = sql_end(c->sql, agents_log_put(c->sql, &e, &c->error), &c->error);
+    return rc ? rc : call_text(c, 200, "{\"status\":true}");
+}
+
 const struct route agent_routes[] = {
+    {"GET", "/api/v1/agents/self", self, 0},
+    {"POST", "/api/v1/agents/self", self_log, ROUTE_BODY},
     {"GET", "/api/v1/agents", list, ROUTE_SESSION},
     {"POST", "/api/v1/agents", make, ROUTE_SESSION | ROUTE_BODY},
     {"GET", "/api/v1/agents/", get_part, ROUTE_SESSION | ROUTE_PREFIX},
