@@ -4,6 +4,7 @@
 #include "engine/intern.h"
 #include "engine/keyring.h"
 #include "engine/leave.h"
+#include "engine/query.h"
 #include "engine/reconcile.h"
 #include "engine/vault.h"
 #include "schema/rights.h"
@@ -13,8 +14,9 @@
 #include <string.h>
 
 #define ANSWER_MAX ((size_t)16 << 20)
-#define TURNS_MAX 4000 /* of one conversation: a page has a thousand rows */
-#define OF_FILE "of"   /* in the folder: account and space, a line each */
+#define TURNS_MAX 4000      /* of one conversation: a page has a thousand rows */
+#define SEQ_KEY "agent-seq" /* in meta: epoch of the server's database, and seq */
+#define OF_FILE "of"        /* in the folder: account and space, a line each */
 #define OF_MAX 1024
 #define DEPTH_MAX 8 /* of folders in it */
 
@@ -140,12 +142,27 @@ static int open_raum(struct agent_replica *r, struct raum_error *error)
     return db_exec(r->raum->db, "PRAGMA synchronous=NORMAL; PRAGMA cache_size=-1000", error);
 }
 
+/* Up to where it was whole when it fell asleep. */
+static int remember_seq(struct agent_replica *r, struct raum_error *error)
+{
+    struct arena a;
+    char *text = NULL;
+    size_t len = strlen(r->epoch);
+    arena_init(&a, 65536);
+    int result = replica_meta_get(r->raum, SEQ_KEY, &a, &text, error);
+    r->seq = -1;
+    if (text && len && strncmp(text, r->epoch, len) == 0 && text[len] == ' ')
+        r->seq = strtoll(text + len + 1, NULL, 10);
+    arena_release(&a);
+    return result;
+}
+
 /* The one space becomes known, with the owner's role in it. */
 static int know_space(struct agent_replica *r, const struct agent_who *who,
                       struct raum_error *error)
 {
     struct arena a;
-    char epoch[17];
+    char *epoch = r->epoch;
     struct reconcile_space one = {
         .id = who->space, .name = who->space_name, .type = who->space_type, .role = who->role};
     const struct space *space = intern_space_find(r->raum, who->space);
@@ -160,8 +177,9 @@ static int know_space(struct agent_replica *r, const struct agent_who *who,
     space = result == 0 ? intern_space_find(r->raum, who->space) : NULL;
     if (result == 0 && !space)
         return err_set(error, RAUM_ENOT_FOUND, NULL);
+    bool woken = r->ref == 0;
     r->ref = space ? space->ref : 0;
-    return result;
+    return result == 0 && woken ? remember_seq(r, error) : result;
 }
 
 static int locked(struct raum_error *error)
@@ -237,12 +255,17 @@ static int talk(struct agent_replica *r, struct agent_note *note, struct raum_er
     return result ? result : err_set(error, RAUM_EBUSY, "the space never comes to rest");
 }
 
+/* Up to where it is whole is kept with it, so that waking up asks nothing when nothing happened.
+ * An epoch of the server's database has its own numbers. */
 static int bring_up(struct agent_replica *r, const struct agent_who *who, struct raum_error *error)
 {
+    char text[64];
     int result = talk(r, NULL, error);
-    if (result == 0)
-        r->seq = who->seq;
-    return result;
+    if (result < 0)
+        return result;
+    snprintf(text, sizeof text, "%s %lld", r->epoch, (long long)who->seq);
+    r->seq = who->seq;
+    return replica_meta_set(r->raum, SEQ_KEY, text, error);
 }
 
 static int wake(struct agent_replica *r, struct raum_error *error)
@@ -273,11 +296,12 @@ int agent_replica_wake(struct agent_replica *r, const struct agent_who *who,
         result = know_space(r, who, error);
     if (result == 0 && !r->session)
         result = make_session(r, error);
-    if (result == 0 && r->seq < who->seq) { /* keys may be new, too */
+    if (result == 0 && (r->seq < who->seq || !r->opened)) { /* keys may be new with rows */
         result = open_keys(r, who, error);
-        if (result == 0)
-            result = bring_up(r, who, error);
+        r->opened = result == 0;
     }
+    if (result == 0 && r->seq < who->seq)
+        result = bring_up(r, who, error);
     if (result < 0 && result != RAUM_ELOCKED && result != RAUM_EBUSY)
         agent_replica_wipe(r);
     return result;
@@ -294,6 +318,8 @@ static int handle_new(struct agent_replica *r, const char *agent, struct raum_ha
         result = raum_scope_set(*out, r->space, error);
     if (result == 0)
         result = raum_handle_agent(*out, agent, error);
+    if (result == 0)
+        result = query_keep(*out, error);
     if (result < 0) {
         raum_handle_free(*out);
         *out = NULL;
@@ -377,6 +403,7 @@ void agent_replica_sleep(struct agent_replica *r)
     r->raum = NULL;
     r->ref = 0;
     r->seq = -1;
+    r->opened = false;
 }
 
 void agent_replica_wipe(struct agent_replica *r)

@@ -23,8 +23,10 @@ struct agent_replica {
     char *folder, *account, *space; /* owned */
     struct raum *raum;              /* NULL: asleep */
     struct session *session;
-    uint32_t ref; /* of the space */
-    int64_t seq;  /* of the server's partition: all up to it is here */
+    uint32_t ref;   /* of the space */
+    bool opened;    /* its keys are here, or it needs none */
+    char epoch[17]; /* of the server's database, when it woke */
+    int64_t seq;    /* of the server's partition: all up to it is here */
     struct {
         struct raum_handle *handle;
         char agent[RAUM_ID_MAX];

@@ -20,6 +20,7 @@ struct seen {
     struct one *buckets[BUCKETS];
     struct one *oldest, *newest;
     int count, most;
+    int64_t next_expiry; /* none expires before; 0: none ever */
 };
 
 int seen_new(struct seen **out, int most, struct raum_error *error)
@@ -89,6 +90,8 @@ static struct one *note(struct seen *s, const struct agent_who *who)
         drop(s, place(s, s->oldest->agent));
         at = place(s, who->agent);
     }
+    if (who->expires && (!s->next_expiry || who->expires < s->next_expiry))
+        s->next_expiry = who->expires;
     if (!o)
         return add(s, at, who);
     o->expires = who->expires;
@@ -150,10 +153,21 @@ static char **names(struct seen *s, const char *account, int64_t expired_ms)
     return list;
 }
 
+static void look_ahead(struct seen *s, int64_t now_ms)
+{
+    s->next_expiry = 0;
+    for (struct one *o = s->oldest; o; o = o->newer)
+        if (o->expires > now_ms && (!s->next_expiry || o->expires < s->next_expiry))
+            s->next_expiry = o->expires;
+}
+
 void seen_each(struct seen *s, const char *account, int64_t expired_ms, seen_fn *each, void *arg)
 {
     pthread_mutex_lock(&s->lock);
-    char **list = names(s, account, expired_ms);
+    bool early = expired_ms && (!s->next_expiry || s->next_expiry > expired_ms);
+    char **list = early ? NULL : names(s, account, expired_ms);
+    if (expired_ms && !early)
+        look_ahead(s, expired_ms);
     pthread_mutex_unlock(&s->lock);
     for (int i = 0; list && list[i]; i++) {
         each(arg, list[i]);

@@ -48,5 +48,6 @@ const struct text_pair text_agents[] = {
     {"the agent has ended, or the token is none",
      "der Agent ist beendet, oder das Token ist keines"},
     {"the agent has ended", "der Agent ist beendet"},
+    {"hosted agents: reads, waking, memory", "Agenten auf dem Server: Lesen, Aufwachen, Speicher"},
     {0},
 };
