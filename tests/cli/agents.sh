@@ -83,6 +83,7 @@ if grep -rqaF -- "$planer" home/server; then ko 'the token lies on the server'; 
 
 "$RAUM" $b sync --watch >b.watch 2>&1 </dev/null &
 servers+=($!)
+disown # no word about its end
 tool "$planer" todo.create '{"title":"Brot vom Agenten"}'
 same 200 "$code" 'a tool'
 task=$(json '$v->{result}{structuredContent}{id}')
