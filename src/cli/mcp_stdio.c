@@ -92,7 +92,7 @@ void mcp_stdio_changed(struct mcp_stdio *s, enum mcp_change what, const char *ur
 static void take_line(struct mcp_stdio *s, const char *text, size_t len, bool too_long)
 {
     const struct mcp_sink sink = {s, send, done};
-    while (len && strchr(" \t\r", text[len - 1]))
+    while (len && memchr(" \t\r", text[len - 1], 3))
         len--;
     if (!len && !too_long)
         return;

@@ -263,12 +263,7 @@ static void drain_queues(struct http_loop *l)
         if (atomic_exchange_explicit(&l->evict, false, memory_order_relaxed))
             conn_evict(l);
     }
-    while (dirty) {
-        struct http_stream *next = dirty->next;
-        stream_flush(dirty);
-        http_stream_unref(dirty);
-        dirty = next;
-    }
+    stream_drain(dirty);
 }
 
 /* All requests that were begun have been answered, or time is over. */

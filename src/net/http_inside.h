@@ -202,7 +202,7 @@ bool file_waits(const struct conn *c); /* there is room for more of it */
 
 /* stream.c */
 void stream_start(struct http_stream *s, struct job *j);
-void stream_flush(struct http_stream *s);
+void stream_drain(struct http_stream *list); /* of the loop */
 void stream_sent(struct http_stream *s, size_t left); /* `left` bytes are still in the output */
 void stream_gone(struct http_stream *s);
 

@@ -216,11 +216,10 @@ static void send_end(struct http_stream *s)
 }
 
 /* What was queued since the last time. */
-void stream_flush(struct http_stream *s)
+static void stream_flush(struct http_stream *s)
 {
     struct evbuffer *chunk = NULL;
     pthread_mutex_lock(&s->lock);
-    s->dirty = false;
     bool closed = s->closed, finishing = s->finishing && s->started;
     if (!closed && s->started && s->pending) {
         chunk = s->pending;
@@ -242,6 +241,21 @@ void stream_flush(struct http_stream *s)
     }
     if (chunk)
         evbuffer_free(chunk);
+}
+
+/* Those that were on the loop's list. Only who takes one off it may say that it is off: written to
+ * in the meantime it goes onto the list anew, and its place in this one would be lost. */
+void stream_drain(struct http_stream *list)
+{
+    while (list) {
+        struct http_stream *s = list;
+        list = s->next;
+        pthread_mutex_lock(&s->lock);
+        s->dirty = false;
+        pthread_mutex_unlock(&s->lock);
+        stream_flush(s);
+        http_stream_unref(s);
+    }
 }
 
 /* The handler has returned, the head of the answer goes out. */

@@ -27,7 +27,7 @@ is 1 space create X --type personal; says SPACE_METADATA_INVALID
 is 3 --space nowhere image list; says NOT_FOUND
 is 3 bench nowhere
 # Commands of later parts are not there yet, and say so.
-for word in try-on agent mcp; do
+for word in try-on agent; do
     is 2 $word; says 'unknown command'
 done
 

@@ -7,7 +7,8 @@ cd "$(dirname "$0")"
 node=$(./node_ready) || exit 77
 scratch=$(mktemp -d)
 pid=
-trap 'if [ -n "$pid" ]; then kill "$pid"; wait "$pid" || true; fi; rm -rf "$scratch"' EXIT
+trap 'kill $pid 2>/dev/null && wait $pid || true; rm -rf "$scratch"' EXIT
+: >"$scratch/out"
 "${RAUM_ASAN:-$RAUM}" --data "$scratch/data" serve --listen 127.0.0.1:0 --mcp-fixtures \
     >"$scratch/out" 2>"$scratch/err" &
 pid=$!
@@ -25,7 +26,7 @@ suite() { # suite NAME PROGRAM OPTION…
     shift 2
     "$node" --no-warnings "$program" server --url "$url/mcp" "$@" -o "$dir" \
         >"$dir.log" 2>&1 </dev/null || status=$?
-    "$node" --no-warnings checks.mjs "$dir" >"$dir.sum"
+    "$node" --no-warnings checks.mjs "$dir" "$dir.log" >"$dir.sum"
     head -n -1 "$dir.sum"
     read -r good bad <<<"$(tail -n 1 "$dir.sum")"
     if [ "$good" -eq 0 ] || { [ $status -ne 0 ] && [ "$bad" -eq 0 ]; }; then
@@ -38,8 +39,8 @@ suite() { # suite NAME PROGRAM OPTION…
 suite 0.1-all "$old" --suite all
 suite 0.2-2025-11-25 "$new" --requirements 2025-11-25
 suite 0.2-2026-07-28 "$new" --requirements 2026-07-28
-if grep -q 'Sanitizer' "$scratch/err"; then
-    tail -n 60 "$scratch/err"
+if grep -qE 'Sanitizer|runtime error' "$scratch/err" || ! kill -0 $pid; then
+    grep -v '"level":"info"' "$scratch/err" | head -n 60
     failed=$((failed + 1))
 fi
 echo "$passed passed, $failed failed"

@@ -103,6 +103,26 @@ static void stream(struct http_request *q)
     pthread_mutex_unlock(&lock);
 }
 
+static void *talk(void *arg)
+{
+    struct http_stream *s = arg;
+    for (int i = 0; i < KIT_EAGER; i++)
+        (void)!http_stream_send(s, "data: x\n\n", 9);
+    http_stream_finish(s);
+    http_stream_unref(s);
+    return NULL;
+}
+
+/* Somebody else writes to the stream while the handler has not even returned. */
+static void eager(struct http_request *q)
+{
+    struct http_stream *s;
+    pthread_t thread;
+    assert_int_equal(http_stream_begin(q, "text/event-stream", NULL, &s), 0);
+    assert_int_equal(pthread_create(&thread, NULL, talk, s), 0);
+    pthread_detach(thread);
+}
+
 void kit_handle(void *arg, void *state, struct http_request *q)
 {
     (void)arg;
@@ -118,6 +138,8 @@ void kit_handle(void *arg, void *state, struct http_request *q)
         file(q, q->path + 6);
     } else if (strcmp(q->path, "/stream") == 0) {
         stream(q);
+    } else if (strcmp(q->path, "/eager") == 0) {
+        eager(q);
     } else if (strcmp(q->path, "/none") != 0) {
         assert_int_equal(http_reply(q, 404, "text/plain", "none", 4), 0);
     }

@@ -29,6 +29,7 @@ char *kit_answer(int fd, int ms);
 /* Sends text on a new connection, gives the status of what comes back; 0: closed without a word,
  * -1: nothing within `ms`. */
 int kit_status(int port, const char *text, size_t len, int ms);
+#define KIT_EAGER 60 /* events that GET /eager sends before it ends */
 int64_t kit_now(void);
 void kit_sleep(int ms);
 long kit_rss_kb(void);

@@ -313,6 +313,34 @@ static void test_finish(void **state)
     free(much);
 }
 
+/* Written to before its head is out, by another thread: nothing is lost, and the end is said. */
+static void test_eager(void **state)
+{
+    enum { AT_ONCE = 40, ROUNDS = 10 };
+    static const char ask[] = "GET /eager HTTP/1.1\r\nHost: a\r\n\r\n";
+    int fds[AT_ONCE];
+    bool closed;
+    (void)state;
+    for (int round = 0; round < ROUNDS; round++) {
+        for (int i = 0; i < AT_ONCE; i++) {
+            fds[i] = kit_connect(port);
+            kit_say(fds[i], ask);
+        }
+        for (int i = 0; i < AT_ONCE; i++) {
+            size_t len;
+            int events = 0;
+            char *text = kit_read(fds[i], 5000, &len, &closed);
+            for (const char *at = text; (at = strstr(at, "data: x\n\n")); at++)
+                events++;
+            assert_int_equal(events, KIT_EAGER);
+            assert_true(len > 5 && memcmp(text + len - 5, "0\r\n\r\n", 5) == 0);
+            assert_true(closed);
+            free(text);
+            close(fds[i]);
+        }
+    }
+}
+
 /* Streams that are open when the server stops are closed, and may be used afterwards. */
 static void test_stop_with_streams(void **state)
 {
@@ -342,6 +370,7 @@ int main(void)
         cmocka_unit_test(test_slow_reader),    cmocka_unit_test(test_talking_reader),
         cmocka_unit_test(test_storm),          cmocka_unit_test(test_stop_with_streams),
         cmocka_unit_test(test_shared),         cmocka_unit_test(test_finish),
+        cmocka_unit_test(test_eager),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

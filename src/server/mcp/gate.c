@@ -36,9 +36,22 @@ static void post_resume(struct post *p)
         http_resume(q);
 }
 
+/* True once: who may write the answer. */
+static bool settle_post(struct post *p)
+{
+    struct mcp_gate *g = p->session->gate;
+    pthread_mutex_lock(&g->lock);
+    bool first = !p->settled;
+    p->settled = true;
+    pthread_mutex_unlock(&g->lock);
+    return first;
+}
+
 static void sink_send(void *ctx, enum mcp_sent what, int status, const char *json, size_t len)
 {
     struct post *p = ctx;
+    if (!p->lane && !settle_post(p))
+        return;
     if (!p->lane && what == MCP_ANSWER) {
         buf_add(&p->answer, json, len);
         p->status = status;
@@ -53,11 +66,59 @@ static void sink_send(void *ctx, enum mcp_sent what, int status, const char *jso
     post_resume(p);
 }
 
+static void enter_session(struct post *p)
+{
+    struct mcp_gate *g = p->session->gate;
+    pthread_mutex_lock(&g->lock);
+    p->beside = p->session->posts;
+    p->session->posts = p;
+    pthread_mutex_unlock(&g->lock);
+}
+
+static void leave_session(struct post *p)
+{
+    struct mcp_gate *g = p->session->gate;
+    pthread_mutex_lock(&g->lock);
+    struct post **at = &p->session->posts;
+    while (*at && *at != p)
+        at = &(*at)->beside;
+    if (*at)
+        *at = p->beside;
+    pthread_mutex_unlock(&g->lock);
+}
+
+/* One that waits for an answer which will not come any more; counted. */
+static struct post *post_waiting(struct gate_session *s)
+{
+    pthread_mutex_lock(&s->gate->lock);
+    struct post *p = s->posts;
+    while (p && p->settled)
+        p = p->beside;
+    if (p) {
+        p->settled = true;
+        p->refs++;
+    }
+    pthread_mutex_unlock(&s->gate->lock);
+    return p;
+}
+
+/* G-A3 */
+void gate_posts_end(struct gate_session *s)
+{
+    for (struct post *p; (p = post_waiting(s));) {
+        mcp_put_error(&p->answer, NULL, MCP_NO_SESSION, "The session has ended");
+        p->status = 404;
+        post_resume(p);
+        post_unref(p);
+    }
+}
+
 /* Nothing of the session holds a stateless one any longer. */
 static void sink_done(void *ctx)
 {
     struct post *p = ctx;
     struct mcp_gate *g = p->session->gate;
+    leave_session(p);
     if (p->lane)
         gate_lane_over(p->session, p->lane);
     if (!p->session->id[0])
@@ -190,11 +251,14 @@ static int send_off(struct mcp_gate *g, struct call *c, struct post *p, bool que
     }
     p->q = c->http;
     http_suspend(c->http);
+    enter_session(p);
     if (enqueue(g, p))
         return CALL_LATER;
     /* Never waited: resumed at once, with an answer that says so. */
-    mcp_put_error(&p->answer, NULL, MCP_TRANSPORT, "The server is busy");
-    p->status = 503;
+    if (settle_post(p)) {
+        mcp_put_error(&p->answer, NULL, MCP_TRANSPORT, "The server is busy");
+        p->status = 503;
+    }
     sink_done(p);
     return CALL_LATER;
 }

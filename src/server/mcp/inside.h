@@ -2,15 +2,16 @@
 #ifndef SERVER_MCP_INSIDE_H
 #define SERVER_MCP_INSIDE_H
 
-#include "base/id.h"
 #include "server/call.h"
 #include "server/mcp/gate.h"
 #include <pthread.h>
+#include <stdatomic.h>
 
 #define SESSION_ID 37
-#define KEPT_MAX ((size_t)512 << 10) /* bytes of events of a session, and of each at least one */
-#define LANES_MAX 32                 /* of a session; the oldest finished ones go */
-#define RETRY_MS 500                 /* when a reader should come back after a break */
+#define KEPT_MAX ((size_t)512 << 10)    /* bytes of events of a session, and of each at least one */
+#define KEPT_ALL_MAX ((size_t)64 << 20) /* of all sessions; beyond it only the last ones */
+#define LANES_MAX 32                    /* of a session; the oldest finished ones go */
+#define RETRY_MS 500                    /* when a reader should come back after a break */
 
 struct event {
     struct event *next;
@@ -41,13 +42,14 @@ struct gate_session {
     struct lane *lanes;
     uint64_t lane_count;
     size_t kept;
+    struct post *posts; /* whose requests wait; the gate's lock */
     int refs;
-    bool ended;
     int64_t used;
 };
 
 /* One POST, from the worker to the runner and back. */
 struct post {
+    struct post *beside;          /* in the session */
     struct post *next;            /* in the queue */
     struct gate_session *session; /* counted */
     struct mcp_guest guest;
@@ -58,8 +60,9 @@ struct post {
     size_t len;
     struct mcp_headers headers; /* in the request's arena: until it is resumed; copied by mcp */
     struct buf answer;
-    int status; /* 0: no answer */
-    int refs;   /* the sink's and the request's */
+    int status;   /* 0: no answer */
+    bool settled; /* the answer is written, or being written: once; the gate's lock */
+    int refs;     /* the sink's and the request's */
 };
 
 struct mcp_gate {
@@ -76,7 +79,7 @@ struct mcp_gate {
     int thread_count;
     pthread_t keeper;
     bool keeping, stopping;
-    struct id_source ids;
+    atomic_size_t kept; /* bytes of events of all sessions */
 };
 
 /* session.c */
@@ -88,6 +91,9 @@ void gate_session_unref(struct gate_session *s);
 /* Takes it out, cancels what runs, closes its streams. */
 void gate_session_end(struct gate_session *s);
 int64_t gate_now(const struct mcp_gate *g);
+
+/* gate.c: requests of an ended session do not wait for what still runs. */
+void gate_posts_end(struct gate_session *s);
 
 /* lanes.c; the lanes' lock is theirs */
 struct lane *gate_lane_open(struct gate_session *s);

@@ -10,12 +10,24 @@ static bool keeps(const struct gate_session *s)
     return s->id[0] != '\0';
 }
 
+static void count(struct gate_session *s, size_t len)
+{
+    s->kept += len;
+    atomic_fetch_add(&s->gate->kept, len);
+}
+
+static void drop_event(struct gate_session *s, struct event *e)
+{
+    s->kept -= e->len;
+    atomic_fetch_sub(&s->gate->kept, e->len);
+    free(e);
+}
+
 static void lane_drop(struct gate_session *s, struct lane *l)
 {
     for (struct event *e; (e = l->first);) {
         l->first = e->next;
-        s->kept -= e->len;
-        free(e);
+        drop_event(s, e);
     }
     l->last = NULL;
 }
@@ -29,10 +41,11 @@ static void unread(struct lane *l)
 /* The oldest lanes that are over go first, then the oldest events. */
 static void make_room(struct gate_session *s)
 {
-    int count = 0;
+    int lanes = 0;
+    size_t max = atomic_load(&s->gate->kept) > KEPT_ALL_MAX ? 0 : KEPT_MAX;
     for (struct lane *l = s->lanes; l; l = l->next)
-        count++;
-    for (struct lane **at = &s->lanes; *at && (count > LANES_MAX || s->kept > KEPT_MAX);) {
+        lanes++;
+    for (struct lane **at = &s->lanes; *at && (lanes > LANES_MAX || s->kept > max);) {
         struct lane *l = *at;
         if (!l->over || !l->opened || l->out || l->number == 0) {
             at = &l->next;
@@ -41,14 +54,13 @@ static void make_room(struct gate_session *s)
         *at = l->next;
         lane_drop(s, l);
         free(l);
-        count--;
+        lanes--;
     }
-    for (struct lane *l = s->lanes; l && s->kept > KEPT_MAX; l = l->next)
-        while (s->kept > KEPT_MAX && l->opened && l->first && l->first != l->last) {
+    for (struct lane *l = s->lanes; l && s->kept > max; l = l->next)
+        while (s->kept > max && l->opened && l->first && l->first != l->last) {
             struct event *e = l->first;
             l->first = e->next;
-            s->kept -= e->len;
-            free(e);
+            drop_event(s, e);
         }
 }
 
@@ -126,7 +138,7 @@ void gate_lane_add(struct gate_session *s, struct lane *l, const char *json, siz
             else
                 l->first = e;
             l->last = e;
-            s->kept += e->len;
+            count(s, e->len);
             make_room(s);
         }
     }

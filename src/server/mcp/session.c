@@ -61,9 +61,9 @@ void gate_session_end(struct gate_session *s)
 {
     pthread_mutex_lock(&s->gate->lock);
     bool was = take_out(s);
-    s->ended = true;
     pthread_mutex_unlock(&s->gate->lock);
     mcp_end(s->mcp);
+    gate_posts_end(s);
     gate_lanes_close(s);
     if (was)
         gate_session_unref(s);

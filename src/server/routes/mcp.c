@@ -188,7 +188,10 @@ static int metadata(struct call *c)
     json_put_str(&w, arena_printf(c->arena, "%s/llms.txt", c->server->origin));
     json_close_object(&w);
     int rc = buf_error(&out, &c->error);
-    return rc ? rc : call_json(c, 200, &out);
+    if (rc == 0)
+        rc = call_json(c, 200, &out);
+    buf_release(&out);
+    return rc;
 }
 
 const struct route mcp_routes[] = {
