@@ -28,6 +28,6 @@ void bench_line(struct bench_run *b, const char *what, double value, const char 
 double bench_now_ms(void); /* monotonic */
 
 extern const struct bench bench_auth, bench_push, bench_pull, bench_hydrate;
-extern const struct bench bench_fanout, bench_streams, bench_revoke, bench_media;
+extern const struct bench bench_fanout, bench_streams, bench_revoke, bench_media, bench_agents;
 
 #endif

@@ -135,7 +135,7 @@ bool cli_is_group(const char *word);
 
 /* One per file. */
 extern const struct cli_command cmd_space[], cmd_image[], cmd_tag[], cmd_task[], cmd_scene[];
-extern const struct cli_command cmd_garment[], cmd_outfit[], cmd_try_on[];
+extern const struct cli_command cmd_garment[], cmd_outfit[], cmd_try_on[], cmd_agent[];
 extern const struct cli_command cmd_export[], cmd_backup[], cmd_key[];
 extern const struct cli_command cmd_sync[], cmd_conflict[], cmd_quarantine[];
 extern const struct cli_command cmd_account[], cmd_import[], cmd_upgrade[], cmd_sql[], cmd_doctor[],

@@ -1,6 +1,7 @@
 /* `raum mcp`: the tools of one space for a program on this machine, on standard input and output.
  */
 #include "base/id.h"
+#include "cli/mcp_agent.h"
 #include "cli/mcp_stdio.h"
 #include "cli/pool.h"
 #include "tools/host.h"
@@ -13,6 +14,7 @@
 
 struct mcp_run {
     struct cli *cli;
+    struct mcp_agent *agent; /* NULL: the person's own, without a token */
     struct pool pool;
     struct tools_host host;
     struct tool_media media;
@@ -33,6 +35,8 @@ static void idle(void *arg)
 {
     struct mcp_run *m = arg;
     (void)!raum_poll(m->cli->raum, NULL);
+    if (m->agent && !mcp_agent_goes_on(m->agent))
+        cli_stop = 1;
 }
 
 static int read_grant(struct cli *cli, struct mcp_run *m)
@@ -61,11 +65,17 @@ static int open_host(struct cli *cli, struct mcp_run *m)
         rc = raum_handle_agent(cli->scope, AGENT, &cli->error);
     if (rc)
         return rc;
+    if (m->agent)
+        rc = raum_handle_agent(cli->scope, mcp_agent_id(m->agent), &cli->error);
+    if (rc)
+        return rc;
     id_new(&ids, env, m->run);
     m->media = (struct tool_media){&m->pool.pictures, tool_media_pictures};
     m->host.base = (struct tool_call){
         .scope = cli->scope, .env = env, .actor = AGENT, .run = m->run, .media = &m->media};
-    m->host.gate.grant = &m->grant;
+    m->host.gate.grant = m->agent ? mcp_agent_grant(m->agent) : &m->grant;
+    m->host.gate.log = m->agent ? mcp_agent_log : NULL;
+    m->host.gate.log_ctx = m->agent;
     m->host.changed = changed;
     m->host.changed_arg = m;
     return tool_rates_new(&m->host.gate.rates, &cli->error);
@@ -88,20 +98,27 @@ static int serve(struct cli *cli, struct mcp_run *m)
 static int run_mcp(struct cli *cli)
 {
     struct mcp_run m = {.cli = cli};
+    const char *token = cli_value(cli, "--agent");
     int rc = read_grant(cli, &m);
+    if (rc == 0 && token)
+        rc = mcp_agent_new(&m.agent, cli, token);
     if (rc == 0)
         rc = cli_open_scope(cli);
-    if (rc)
+    if (rc) {
+        mcp_agent_free(m.agent);
         return rc;
+    }
     rc = open_host(cli, &m);
     if (rc == 0)
         rc = serve(cli, &m);
     tool_rates_free(m.host.gate.rates);
     pool_close(&m.pool);
+    mcp_agent_free(m.agent);
     return rc;
 }
 
 static const struct cli_option options[] = {
+    {"--agent", "TOKEN", "as this agent of yours: its space, its tools, its name"},
     {"--read-only", NULL, "nothing may be changed"},
     {"--allow", "TOOL", "a tool that deletes; may be given several times"},
     {0},

@@ -6,6 +6,7 @@
 #include "image/resize.h"
 #include "media/maker.h"
 #include "media/store.h"
+#include "cli/serve_agents.h"
 #include "cli/serve_mcp.h"
 #include "net/log.h"
 #include "server/server.h"
@@ -232,25 +233,41 @@ static void close_decoders(struct decoders *d)
         image_resizer_free(d->made_by[i]);
 }
 
+/* The server, and agents in it unless fixtures take their place. */
+static int start(struct cli *cli, struct server_options *o, struct serve_agents *agents,
+                 struct server **server)
+{
+    int rc = server_start(server, o, &cli->error);
+    if (rc == 0 && o->mcp == &agents->backend) {
+        rc = serve_agents_open(agents, *server, &cli->error);
+        if (rc)
+            server_stop(*server);
+    }
+    return rc;
+}
+
 static int serve(struct cli *cli, struct server_options *o)
 {
     struct server *server;
     struct decoders decoders;
+    struct serve_mcp fixtures;
+    struct serve_agents agents;
     sigset_t set;
     warn_all(o);
-    end_signals(&set);
-    pthread_sigmask(SIG_BLOCK, &set, NULL);
-    struct serve_mcp agents;
-    int rc = serve_mcp_options(cli, o, &agents);
+    serve_agents_init(&agents);
+    o->mcp = &agents.backend;
+    int rc = serve_mcp_options(cli, o, &fixtures);
     if (rc)
         return rc;
+    end_signals(&set);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
     rc = open_decoders(&decoders, &cli->error);
     o->resizers = decoders.ports;
     o->resizer_count = decoders.count;
     o->makers = decoders.makers;
     o->maker_count = MAKERS;
     if (rc == 0)
-        rc = server_start(&server, o, &cli->error);
+        rc = start(cli, o, &agents, &server);
     if (rc == 0) {
         put_address(cli->out.file, o, server_port(server));
         wait_for_end(server, o->log);

@@ -3,10 +3,11 @@
 #include <string.h>
 
 const struct cli_command *const cli_commands[] = {
-    cmd_tour,   cmd_space,  cmd_image,   cmd_garment, cmd_outfit,   cmd_try_on,       cmd_tag,
-    cmd_task,   cmd_scene,  cmd_account, cmd_sync,    cmd_conflict, cmd_quarantine,   cmd_whoami,
-    cmd_import, cmd_export, cmd_backup,  cmd_key,     cmd_upgrade,  cmd_doctor,       cmd_sql,
-    cmd_mcp,    cmd_serve,  cmd_bench,   cmd_help,    cmd_man,      cmd_image_worker, NULL,
+    cmd_tour,   cmd_space,    cmd_image,      cmd_garment,      cmd_outfit, cmd_try_on,
+    cmd_tag,    cmd_task,     cmd_scene,      cmd_agent,        cmd_mcp,    cmd_account,
+    cmd_sync,   cmd_conflict, cmd_quarantine, cmd_whoami,       cmd_import, cmd_export,
+    cmd_backup, cmd_key,      cmd_upgrade,    cmd_doctor,       cmd_sql,    cmd_serve,
+    cmd_bench,  cmd_help,     cmd_man,        cmd_image_worker, NULL,
 };
 
 /* "image add" begins with the word "image". */

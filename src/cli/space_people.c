@@ -15,13 +15,7 @@
 
 /* ---- the space that is meant ---- */
 
-struct meant {
-    char id[RAUM_ID_MAX], name[256], slug[64];
-    int type, role;
-};
-
-/* --space or the active one, connected; with people of its own unless `personal` is fine. */
-static int connect(struct cli *cli, bool personal, struct meant *m)
+int space_connect(struct cli *cli, bool personal, struct space_meant *m)
 {
     const struct space *s = NULL;
     int rc = online_open(cli);
@@ -42,7 +36,7 @@ static int connect(struct cli *cli, bool personal, struct meant *m)
     if (s->offline)
         return cli_fail(cli, RAUM_ENOT_CONFIGURED, "%s",
                         tr("this space is only on this device so far"));
-    *m = (struct meant){.type = s->type, .role = s->role};
+    *m = (struct space_meant){.type = s->type, .role = s->role};
     snprintf(m->id, sizeof m->id, "%s", s->id);
     snprintf(m->name, sizeof m->name, "%s", s->name);
     snprintf(m->slug, sizeof m->slug, "%s", s->slug);
@@ -117,7 +111,7 @@ static const struct out_column member_columns[] = {
     {"account", NULL, OUT_TEXT, OUT_DROP},
 };
 
-static int fetch_members(struct cli *cli, const struct meant *m, struct remote_answer *a)
+static int fetch_members(struct cli *cli, const struct space_meant *m, struct remote_answer *a)
 {
     struct buf path;
     buf_init(&path, 1024);
@@ -131,10 +125,10 @@ static int fetch_members(struct cli *cli, const struct meant *m, struct remote_a
 
 int space_members(struct cli *cli)
 {
-    struct meant m;
+    struct space_meant m;
     struct out_table t;
     struct remote_answer a;
-    int rc = connect(cli, true, &m);
+    int rc = space_connect(cli, true, &m);
     if (rc)
         return rc;
     rc = fetch_members(cli, &m, &a);
@@ -157,8 +151,8 @@ int space_members(struct cli *cli)
 }
 
 /* The id and mail address of a member named by id, account or mail address. */
-static int find_member(struct cli *cli, const struct meant *m, const char *word, char id[WORD],
-                       char email[REMOTE_EMAIL_MAX])
+static int find_member(struct cli *cli, const struct space_meant *m, const char *word,
+                       char id[WORD], char email[REMOTE_EMAIL_MAX])
 {
     struct remote_answer a;
     struct arena arena;
@@ -188,9 +182,9 @@ static const char *const roles[] = {"member", "admin", "owner", NULL};
 int space_remove(struct cli *cli)
 {
     char id[WORD], email[REMOTE_EMAIL_MAX];
-    struct meant m;
+    struct space_meant m;
     struct remote_answer a = {0};
-    int rc = connect(cli, false, &m);
+    int rc = space_connect(cli, false, &m);
     if (rc == 0)
         rc = find_member(cli, &m, cli->words[0], id, email);
     if (rc)
@@ -208,11 +202,11 @@ int space_role(struct cli *cli)
 {
     char id[WORD], email[REMOTE_EMAIL_MAX];
     const char *role = cli->words[1];
-    struct meant m;
+    struct space_meant m;
     struct remote_answer a = {0};
     int rc = cli_choice(cli, "ROLE", role, roles);
     if (rc == 0)
-        rc = connect(cli, false, &m);
+        rc = space_connect(cli, false, &m);
     if (rc == 0)
         rc = find_member(cli, &m, cli->words[0], id, email);
     if (rc)
@@ -230,9 +224,9 @@ int space_role(struct cli *cli)
 
 int space_leave(struct cli *cli)
 {
-    struct meant m;
+    struct space_meant m;
     struct remote_answer a = {0};
-    int rc = connect(cli, false, &m);
+    int rc = space_connect(cli, false, &m);
     if (rc)
         return rc;
     rc = post(cli, "leave", (const char *const[][2]){{"organizationId", m.id}, {NULL}}, &a);
@@ -247,14 +241,14 @@ int space_leave(struct cli *cli)
 int space_invite(struct cli *cli)
 {
     const char *role = cli_value(cli, "--role"), *email = cli->words[0];
-    struct meant m;
+    struct space_meant m;
     struct remote_answer a = {0};
     struct arena arena;
     arena_init(&arena, BODY_MAX);
     role = role ? role : "member";
     int rc = cli_choice(cli, "--role", role, roles);
     if (rc == 0)
-        rc = connect(cli, false, &m);
+        rc = space_connect(cli, false, &m);
     if (rc == 0) {
         rc = post(cli, "invite-member",
                   (const char *const[][2]){

@@ -5,6 +5,14 @@
 
 #include "cli/cli.h"
 
+/* The space that a command is about, as the server knows it. */
+struct space_meant {
+    char id[RAUM_ID_MAX], name[256], slug[64];
+    int type, role;
+};
+/* --space or the active one, connected; with people of its own unless `personal` is fine. */
+int space_connect(struct cli *cli, bool personal, struct space_meant *m) BASE_CHECK;
+
 int space_members(struct cli *cli);
 int space_invite(struct cli *cli);
 int space_invitations(struct cli *cli);

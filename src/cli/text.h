@@ -20,6 +20,6 @@ struct text_pair {
 };
 extern const struct text_pair *const text_tables[]; /* text_de.c; ends with NULL */
 extern const struct text_pair text_wardrobe[];      /* each ends with english NULL */
-extern const struct text_pair text_media[], text_try_on[];
+extern const struct text_pair text_media[], text_try_on[], text_agents[];
 
 #endif

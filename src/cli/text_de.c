@@ -867,5 +867,5 @@ static const struct text_pair text_pairs[] = {
     {0},
 };
 
-const struct text_pair *const text_tables[] = {text_pairs, text_wardrobe, text_media, text_try_on,
-                                               NULL};
+const struct text_pair *const text_tables[] = {text_pairs,  text_wardrobe, text_media,
+                                               text_try_on, text_agents,   NULL};

@@ -20,6 +20,81 @@ static struct raum_query *link_new(struct raum_handle *h)
     return q;
 }
 
+/* ---- statements that are kept ---- */
+
+struct query_kept {
+    int count; /* the longest unused first */
+    struct {
+        char *text;
+        struct db_stmt stmt;
+    } list[QUERY_KEPT_MAX];
+};
+
+int query_keep(struct raum_handle *h, struct raum_error *error)
+{
+    if (!h->kept)
+        h->kept = calloc(1, sizeof *h->kept);
+    return h->kept ? 0 : err_set(error, RAUM_ENOMEM, NULL);
+}
+
+static void take_out(struct query_kept *k, int at)
+{
+    k->count--;
+    memmove(&k->list[at], &k->list[at + 1], (size_t)(k->count - at) * sizeof k->list[0]);
+}
+
+static bool take_kept(struct raum_query *q, const char *sql)
+{
+    struct query_kept *k = q->handle->kept;
+    for (int i = k ? k->count - 1 : -1; i >= 0; i--)
+        if (strcmp(k->list[i].text, sql) == 0) {
+            q->view = k->list[i].stmt;
+            q->text = k->list[i].text;
+            take_out(k, i);
+            return true;
+        }
+    return false;
+}
+
+/* Without memory it is only not kept. */
+static void put_kept(struct raum_query *q)
+{
+    struct query_kept *k = q->handle->kept;
+    if (!k || !q->text || !q->view.stmt)
+        return;
+    db_reset(&q->view);
+    if (k->count == QUERY_KEPT_MAX) {
+        db_finish(&k->list[0].stmt);
+        free(k->list[0].text);
+        take_out(k, 0);
+    }
+    k->list[k->count].text = q->text;
+    k->list[k->count++].stmt = q->view;
+    q->text = NULL;
+    q->view = (struct db_stmt){0};
+}
+
+void query_keep_none(struct raum_handle *h)
+{
+    struct query_kept *k = h->kept;
+    for (int i = 0; k && i < k->count; i++) {
+        db_finish(&k->list[i].stmt);
+        free(k->list[i].text);
+    }
+    free(k);
+    h->kept = NULL;
+}
+
+static int prepare(struct raum_query *q, const char *sql, struct raum_error *error)
+{
+    struct raum_handle *h = q->handle;
+    if (h->kept && h->space && take_kept(q, sql)) /* what else is to be checked is, at its start */
+        return 0;
+    if (h->kept)
+        q->text = strdup(sql);
+    return scope_prepare(h, &q->view, sql, error);
+}
+
 int query_view(struct raum_handle *h, const char *sql, struct raum_query **out,
                struct raum_error *error)
 {
@@ -29,7 +104,7 @@ int query_view(struct raum_handle *h, const char *sql, struct raum_query **out,
     struct raum_query *q = link_new(h);
     if (!q)
         return err_set(error, RAUM_ENOMEM, NULL);
-    result = scope_prepare(h, &q->view, sql, error);
+    result = prepare(q, sql, error);
     if (result < 0) {
         raum_query_free(q);
         return result;
@@ -68,7 +143,9 @@ void raum_query_free(struct raum_query *query)
         fence_reset(query->handle->fence, query->fenced);
         sqlite3_finalize(query->fenced);
     }
+    put_kept(query);
     db_finish(&query->view);
+    free(query->text);
     *query->at = query->next;
     if (query->next)
         query->next->at = query->at;

@@ -12,6 +12,7 @@ struct raum_query {
     uint64_t generation;       /* handle's at the first step */
     bool running;
     bool ended;
+    char *text;                /* of a view statement that will be kept; owned */
     int64_t rows;              /* delivered so far */
     struct raum_query *next, **at; /* in handle->queries */
 };
@@ -20,6 +21,11 @@ struct raum_query {
  * bound. */
 int query_view(struct raum_handle *h, const char *sql, struct raum_query **out,
                struct raum_error *error) BASE_CHECK;
+/* From now on the statements of query_view stay prepared when they are freed, the QUERY_KEPT_MAX
+ * last used ones: for a handle that asks the same again and again. */
+#define QUERY_KEPT_MAX 32
+int query_keep(struct raum_handle *h, struct raum_error *error) BASE_CHECK;
+void query_keep_none(struct raum_handle *h); /* and forgets those that are at rest */
 /* Resets so that it can run again with new bindings. */
 void query_reset(struct raum_query *q);
 /* Ends all running queries of a handle: called before its space changes. */

@@ -307,6 +307,7 @@ void raum_handle_free(struct raum_handle *handle)
     live_handle_gone(handle);
     while (handle->queries)
         raum_query_free(handle->queries);
+    query_keep_none(handle);
     fence_close(handle->fence);
     struct raum_handle **at = &handle->raum->handles;
     while (*at && *at != handle)

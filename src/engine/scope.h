@@ -27,6 +27,7 @@ struct raum_handle {
     uint8_t origin;            /* enum stamp_origin */
     struct raum_query *queries; /* open ones, linked */
     struct fence *fence;        /* made at first use */
+    struct query_kept *kept;    /* statements at rest (engine/query.h); NULL: none are kept */
     struct raum_handle *next;   /* in raum->handles */
 };
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char letters[NOTICES] = {'w', 'm', 's', 'e'};
+static const char letters[NOTICES] = {'w', 'm', 's', 'e', 'a'};
 
 static bool is_plain(const char *text)
 {
@@ -57,6 +57,11 @@ int notice_space(struct sql *c, const char *space, struct raum_error *error)
 int notice_ended(struct sql *c, const char *account, struct raum_error *error)
 {
     return say_id(c, NOTICE_ENDED, account, error);
+}
+
+int notice_agent(struct sql *c, const char *account, struct raum_error *error)
+{
+    return say_id(c, NOTICE_AGENT, account, error);
 }
 
 int notice_outside(struct sql *c, struct raum_error *error)

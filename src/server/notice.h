@@ -7,6 +7,7 @@
  *     m <account>      its memberships
  *     s <space>        it was deleted, or came back
  *     e <account>      sessions of it have ended
+ *     a <account>      an agent of it was revoked
  *
  * with tabs between the words. Knows no stream. */
 #ifndef SERVER_NOTICE_H
@@ -17,7 +18,14 @@
 #define NOTICE_CHANNEL "stream"
 #define NOTICE_CLIENT_MAX 128 /* bytes; a longer name, or one with controls, is not told */
 
-enum notice_kind { NOTICE_WRITTEN, NOTICE_MEMBERS, NOTICE_SPACE, NOTICE_ENDED, NOTICES };
+enum notice_kind {
+    NOTICE_WRITTEN,
+    NOTICE_MEMBERS,
+    NOTICE_SPACE,
+    NOTICE_ENDED,
+    NOTICE_AGENT,
+    NOTICES
+};
 
 struct notice {
     enum notice_kind kind;
@@ -32,6 +40,7 @@ int notice_written(struct sql *c, const char *account, const char *client, const
 int notice_members(struct sql *c, const char *account, struct raum_error *error) BASE_CHECK;
 int notice_space(struct sql *c, const char *space, struct raum_error *error) BASE_CHECK;
 int notice_ended(struct sql *c, const char *account, struct raum_error *error) BASE_CHECK;
+int notice_agent(struct sql *c, const char *account, struct raum_error *error) BASE_CHECK;
 /* The host changed something beside the running server, as another process. On SQLite, where
  * notices stay within theirs, a number in the database says so. */
 int notice_outside(struct sql *c, struct raum_error *error) BASE_CHECK;

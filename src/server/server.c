@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "server/server.h"
 #include "net/http.h"
+#include "server/agents/desk.h"
 #include "server/auth/auth.h"
 #include "server/auth/jwt.h"
 #include "server/auth/session.h"
@@ -32,9 +33,9 @@
 #define WORKERS 4
 
 const struct route *const server_routes[] = {
-    auth_routes, organization_routes, space_routes, avatar_routes, vault_routes,
-    sync_routes, stream_routes,       media_routes, upload_routes, generate_routes,
-    mcp_routes,  plain_routes,        page_routes,  NULL,
+    auth_routes,  organization_routes, space_routes, avatar_routes, vault_routes,
+    sync_routes,  stream_routes,       media_routes, upload_routes, generate_routes,
+    agent_routes, mcp_routes,          plain_routes, page_routes,   NULL,
 };
 
 /* http(s)://host[:port] as configured, or the address that we listen on. */
@@ -278,6 +279,8 @@ int server_start(struct server **out, const struct server_options *options,
     rc = s ? open_hub(s, error) : RAUM_EINTERNAL;
     if (rc == 0 && !sql_is_postgres(s->sql))
         rc = relay_writer_new(&s->writer, s->database, s->env, error);
+    if (rc == 0 && options->mcp)
+        rc = agent_desk_new(&s->desk, s, error);
     if (rc == 0)
         rc = open_gate(s, error);
     if (rc == 0)
@@ -310,6 +313,7 @@ void server_stop(struct server *s)
     if (s->http)
         http_stop(s->http, GRACE_MS);
     mcp_gate_free(s->gate);
+    agent_desk_free(s->desk);
     relay_writer_free(s->writer); /* afterwards: requests may be waiting for it */
     watch_free(s->watch);
     hub_free(s->hub);

@@ -31,6 +31,7 @@ struct media_maker; /* media/maker.h */
 struct generator; /* pictures from references (generate/generate.h) */
 struct mcp_backend; /* agents (mcp/gate.h) */
 struct mcp_gate;
+struct agent_desk; /* agents/desk.h */
 struct upstream; /* --auth URL: a foreign Better Auth server (auth/upstream.h) */
 
 struct server_options {
@@ -82,6 +83,7 @@ struct server {
     struct media *media;
     struct generator *generator;
     struct mcp_gate *gate;           /* of /mcp; NULL: not listening */
+    struct agent_desk *desk;         /* what agents need of it; NULL: not listening, or no agents */
     struct upstream *upstream;       /* NULL unless --auth */
     struct auth_keys *keys;
     struct server_counts *counts;    /* for /metrics (routes/plain.c); NULL: not asked yet */

@@ -1,5 +1,6 @@
 /* What goes by itself with time: sessions and links that have run out, spaces past their undo, what
  * the relay keeps for a month. */
+#include "server/agents/agents.h"
 #include "server/epoch.h"
 #include "server/generate/generate.h"
 #include "server/media/media.h"
@@ -32,5 +33,7 @@ int server_sweep(struct server *s, struct raum_error *error)
         rc = media_sweep(s->media, s->sql, error);
     if (rc == 0)
         rc = generator_sweep(s->generator, s->sql, error);
+    if (rc == 0)
+        rc = agents_sweep(s->sql, now, error);
     return rc ? rc : relay_sweep(s->sql, now, error);
 }

@@ -27,6 +27,7 @@ struct session {
     struct arena arena; /* of one request: what was sent stays until its answer */
     struct outgoing out;
     struct buf body, next; /* as sent; as it will be sent next, while its answer is merged */
+    uint32_t only;         /* session_narrow: no other space is ever asked for; 0: all */
     uint32_t part;         /* the space that the request is narrowed to; 0: all */
     bool own_cursor;       /* which has a cursor of its own */
     const char *since;     /* as sent */
@@ -69,6 +70,11 @@ void session_free(struct session *s)
     buf_release(&s->body);
     buf_release(&s->next);
     free(s);
+}
+
+void session_narrow(struct session *s, uint32_t space)
+{
+    s->only = space;
 }
 
 /* What was refused because it was not there may be there by now: its maker offered it again. */
@@ -139,8 +145,10 @@ static int choose_part(struct session *s, struct raum_error *error)
 {
     struct db_stmt q;
     const struct space *active = spaces_active(s->r);
-    s->part = 0;
+    s->part = s->only;
     s->own_cursor = false;
+    if (s->only)
+        return 0;
     int result =
         db_prepare(s->r->db, &q, &db_grant_own,
                    "SELECT c.space, c.since FROM coming c JOIN spaces s ON s.ref = c.space "
@@ -506,7 +514,7 @@ static int take_news(struct session *s, const struct wire_answer *answer,
     s->counts.merged += report.merged;
     s->counts.unknown += report.unknown;
     s->counts.behind = answer->behind;
-    *again |= !stands || (s->part && report.unknown == 0);
+    *again |= !stands || (s->part != s->only && report.unknown == 0);
     if (stands && report.unknown == 0 && !answer->more && !s->part)
         s->behind = false;
     return 0;

@@ -51,6 +51,8 @@ struct session_counts {
 /* The replica is lent. A guest has no server: NOT_CONFIGURED. */
 int session_new(struct session **out, struct raum *r, struct raum_error *error) BASE_CHECK;
 void session_free(struct session *s); /* NULL is fine */
+/* The replica holds one space and no other is to come: every request is narrowed to it. */
+void session_narrow(struct session *s, uint32_t space);
 /* Something was written here, or the server said that there is news. */
 void session_start(struct session *s);
 int session_next(struct session *s, int64_t now_ms, struct session_step *out,

@@ -74,11 +74,11 @@ static int list(void *ctx, struct mcp_call *mcp, enum mcp_list what, const char 
 }
 
 /* Says the code, and the text of what is no secret of ours. */
-static void put_failure(struct tool_call *call, struct json_writer *w, int rc,
+static void put_failure(struct arena *a, struct json_writer *w, int rc,
                         const struct raum_error *error)
 {
     bool own = rc == RAUM_EINTERNAL || rc == RAUM_EIO || rc == RAUM_ECORRUPT || !error->code;
-    const char *text = arena_printf(call->arena, "%s: %s", raum_code_name(rc),
+    const char *text = arena_printf(a, "%s: %s", raum_code_name(rc),
                                     own ? raum_code_text(rc) : error->text);
     mcp_tool_fail(w, text ? text : raum_code_name(rc));
 }
@@ -100,6 +100,15 @@ static void put_success(struct json_writer *w, const struct buf *json, const str
     json_put_raw(w, buf_text(json), json->len);
 }
 
+void tools_host_put(struct arena *a, struct json_writer *w, int rc, const struct buf *json,
+                    const struct buf *more, const struct raum_error *error)
+{
+    if (rc)
+        put_failure(a, w, rc, error);
+    else
+        put_success(w, json, more);
+}
+
 static int call_tool(void *ctx, struct mcp_call *mcp, const char *name, struct json_value args,
                      struct json_writer *w, struct raum_error *error)
 {
@@ -114,10 +123,7 @@ static int call_tool(void *ctx, struct mcp_call *mcp, const char *name, struct j
     buf_init(&json, TOOL_JSON_MAX);
     buf_init(&more, TOOL_JSON_MAX);
     int rc = tools_call(&call, &h->gate, name, args, &json, &more, error);
-    if (rc)
-        put_failure(&call, w, rc, error);
-    else
-        put_success(w, &json, &more);
+    tools_host_put(call.arena, w, rc, &json, &more, error);
     buf_release(&json);
     buf_release(&more);
     return 0;

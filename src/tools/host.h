@@ -16,7 +16,8 @@
 #define HOST_KINDS 3
 
 struct tools_host {
-    /* What every call begins as; its arena and hooks are each call's own. Set by the caller. */
+    /* What every call begins as; its arena and hooks are each call's own. Set by the caller.
+     * Without a scope (NULL) tools, templates and prompts can be listed. */
     struct tool_call base;
     struct tool_gate gate; /* by the caller */
     /* Something that was listed or read has changed; NULL: nobody wants to know. By the caller. */
@@ -31,6 +32,10 @@ struct tools_host {
 };
 /* `h` is filled by the caller, and lent to the result. */
 struct mcp_host tools_host_mcp(struct tools_host *h);
+/* What tools_call came to, as members of a tool's result: for who calls it in another way. `a`: of
+ * the call. */
+void tools_host_put(struct arena *a, struct json_writer *w, int rc, const struct buf *json,
+                    const struct buf *more, const struct raum_error *error);
 /* Ends its live queries. raum_poll delivers them meanwhile. */
 void tools_host_release(struct tools_host *h);
 

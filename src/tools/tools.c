@@ -44,7 +44,7 @@ bool tools_granted(const struct tool *t, const struct tool_grant *g)
 
 static bool has_module(const struct tool *t, const struct raum_handle *h)
 {
-    return !t->table || scope_has(h, schema_table(t->table));
+    return !h || !t->table || scope_has(h, schema_table(t->table));
 }
 
 bool tools_offered(const struct tool *t, const struct tool_grant *g, const struct raum_handle *h)

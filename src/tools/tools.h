@@ -118,7 +118,7 @@ extern const struct tool_grant tool_grant_person;
 const struct tool *tools_find(const char *name);
 /* May it be seen and called? NULL grant: reads only. Admin tools never. */
 bool tools_granted(const struct tool *tool, const struct tool_grant *grant);
-/* The same, and the module is part of the space of the handle (G-T6). */
+/* The same, and the module is part of the space of the handle (G-T6); NULL: of any space. */
 bool tools_offered(const struct tool *tool, const struct tool_grant *grant,
                    const struct raum_handle *scope);
 

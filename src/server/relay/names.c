@@ -105,6 +105,24 @@ int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
     return 0;
 }
 
+static void release(void *thing)
+{
+    relay_free(thing);
+}
+
+int relay_of(struct relay **out, struct sql *c, const struct raum_env *env,
+             struct raum_error *error)
+{
+    void **slot = sql_slot(c, release);
+    int result = *slot ? 0 : relay_new(out, c, env, error);
+    if (result < 0)
+        return result;
+    if (!*slot)
+        *slot = *out;
+    *out = *slot;
+    return 0;
+}
+
 void relay_free(struct relay *r)
 {
     if (!r)

@@ -32,6 +32,9 @@ struct relay; /* one a worker: its connection, and the names it has seen */
 int relay_new(struct relay **out, struct sql *c, const struct raum_env *env,
               struct raum_error *error) BASE_CHECK;
 void relay_free(struct relay *r); /* NULL is fine */
+/* That of a connection, lent: it keeps the names it has seen as long as the connection lives. */
+int relay_of(struct relay **out, struct sql *c, const struct raum_env *env,
+             struct raum_error *error) BASE_CHECK;
 
 /* Who asks, and from which device; the account is that of the session. */
 struct relay_caller {

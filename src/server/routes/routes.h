@@ -16,6 +16,10 @@ extern const struct route generate_routes[]; /* /api/v1/picture/generate-with-re
 extern const struct route mcp_routes[];    /* /mcp and where its tokens come from */
 extern const struct route page_routes[];   /* static files and the small pages of mails' links */
 
+/* What GET /api/v1/vault answers to c->session's account; the caller wipes it. Of the call only
+ * server, sql, arena and session are asked. */
+int vault_write(struct call *c, struct buf *out) BASE_CHECK;
+
 /* Does a request wait for a disk or a decoder? */
 bool uploads_heavy(const struct http_request *head);
 /* Does it wait for pictures that are being made? */

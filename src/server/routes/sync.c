@@ -13,25 +13,6 @@ static const struct limiter_rule rule = {.window_ms = 128 * 1024, .most = 128 * 
 #define REQUEST_COST 4
 #define ANSWER_MAX ((size_t)16 << 20)
 
-static void release(void *thing)
-{
-    relay_free(thing);
-}
-
-/* The relay of this worker: it keeps the names it has seen for as long as the connection lives. */
-static int relay_of(struct call *c, struct relay **out)
-{
-    void **slot = sql_slot(c->sql, release);
-    if (!*slot) {
-        int rc = relay_new(out, c->sql, c->server->env, &c->error);
-        if (rc)
-            return rc;
-        *slot = *out;
-    }
-    *out = *slot;
-    return 0;
-}
-
 static int answer(struct call *c, int rc, struct buf *json)
 {
     if (rc == 0)
@@ -58,7 +39,7 @@ static int finish(struct call *c)
     c->error = x->job.error;
     buf_init(&json, ANSWER_MAX);
     if (rc == 0)
-        rc = relay_of(c, &relay);
+        rc = relay_of(&relay, c->sql, c->server->env, &c->error);
     if (rc == 0)
         rc = relay_exchange_answer(relay, &x->exchange, x->space, &x->arena, &json, &c->error);
     rc = answer(c, rc, &json);
@@ -128,7 +109,7 @@ static int exchange_as(struct call *c, const struct relay_caller *who, const cha
     if (rc == 0 && waits && x->exchange.request.count)
         return hand_over(c, x);
     if (rc == 0)
-        rc = relay_of(c, &relay);
+        rc = relay_of(&relay, c->sql, c->server->env, &c->error);
     if (rc == 0)
         rc = relay_exchange_push(relay, &x->exchange, &x->arena, &x->job.error);
     x->job.result = rc;
@@ -193,7 +174,7 @@ static int older_pull(struct call *c)
         who.table = NULL;
     if (who.table && !is_app(who.app, who.table))
         return call_fail(c, 400, "UNKNOWN_TABLE", "The app has no such collection");
-    rc = relay_of(c, &relay);
+    rc = relay_of(&relay, c->sql, c->server->env, &c->error);
     arena_init(&a, MEMORY_MAX);
     buf_init(&json, ANSWER_MAX);
     if (rc == 0)

@@ -314,19 +314,23 @@ static int write_ring(struct call *c, struct json_writer *w)
     return rc == RAUM_END ? 0 : rc;
 }
 
-static int get_vault(struct call *c)
+int vault_write(struct call *c, struct buf *out)
 {
     struct json_writer w;
-    struct buf b;
-    buf_init(&b, ANSWER_MAX);
-    json_begin(&w, &b);
+    json_begin(&w, out);
     json_open_object(&w);
     json_put_key(&w, "keys");
     json_open_array(&w);
     int rc = write_ring(c, &w);
     json_close_object(&w);
-    if (rc == 0)
-        rc = buf_error(&b, &c->error);
+    return rc ? rc : buf_error(out, &c->error);
+}
+
+static int get_vault(struct call *c)
+{
+    struct buf b;
+    buf_init(&b, ANSWER_MAX);
+    int rc = vault_write(c, &b);
     if (rc == 0)
         rc = http_add(c->http, "Cache-Control", "no-store");
     rc = rc == RAUM_EKEY_MISSING ? call_fail(c, 500, "KEY_MISSING", c->error.text)

@@ -1,3 +1,4 @@
+#include "server/agents/agents.h"
 #include "server/auth/auth.h"
 #include "server/auth/upstream.h"
 #include "server/notice.h"
@@ -407,6 +408,8 @@ static int get_members(struct call *c, const char *id)
 static int get_part(struct call *c)
 {
     const char *part = "", *id = split(c, &part);
+    if (id && strcmp(part, "log") == 0)
+        return answer_done(agents_space_log(c, id));
     if (!id || strcmp(part, "members") != 0)
         return answer_done(answer_fail(c, 404, "NOT_FOUND", "No such address"));
     return answer_done(get_members(c, id));

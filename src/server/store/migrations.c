@@ -170,5 +170,33 @@ const struct migration migrations[] = {
     /* Spaces whose allowance is another than the server's usual one. */
     "CREATE TABLE allowances (space TEXT PRIMARY KEY, units BIGINT NOT NULL);",
     NULL},
+    {
+    /* Agents: a credential for one space (server/agents). hash: of the token; member: the
+     * membership that it hangs on, so that who comes back into a space makes new ones. tools: a
+     * JSON array of names, all_writes: what is not named may be written, too. */
+    "CREATE TABLE agents ("
+    " id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE,"
+    " account TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,"
+    " space TEXT NOT NULL REFERENCES spaces (id) ON DELETE CASCADE, member TEXT NOT NULL,"
+    " name TEXT NOT NULL, tools TEXT NOT NULL, read_only BIGINT NOT NULL,"
+    " all_writes BIGINT NOT NULL, sealed BIGINT NOT NULL, created BIGINT NOT NULL, expires BIGINT,"
+    " revoked BIGINT);"
+    "CREATE INDEX agents_account ON agents (account, space);"
+    "CREATE INDEX agents_space ON agents (space);"
+    /* What they did, 30 days. writes: which fields of which rows, with their times, for undo; never
+     * a value. undone: when a person took it back. */
+    "CREATE TABLE agent_calls ("
+    " id TEXT PRIMARY KEY, space TEXT NOT NULL, agent TEXT NOT NULL, account TEXT NOT NULL,"
+    " run TEXT NOT NULL, tool TEXT NOT NULL, digest TEXT NOT NULL, outcome TEXT NOT NULL,"
+    " created BIGINT NOT NULL, took BIGINT NOT NULL, changes BIGINT NOT NULL, writes TEXT,"
+    " undone BIGINT);"
+    "CREATE INDEX agent_calls_space ON agent_calls (space, id);"
+    "CREATE INDEX agent_calls_agent ON agent_calls (agent, id);"
+    "CREATE INDEX agent_calls_run ON agent_calls (run);"
+    "CREATE INDEX agent_calls_created ON agent_calls (created);",
+    BOUND("agent_calls", "space = " SET("partition"))
+    "CREATE POLICY account ON agent_calls FOR SELECT USING (space IN (SELECT space FROM members "
+    "WHERE account = " SET("account") "));"
+    SWEPT("agent_calls")},
     {NULL, NULL},
 };

@@ -153,6 +153,7 @@ static int handle(struct hub *h, const struct notice *n, struct raum_error *erro
     case NOTICE_SPACE:
         return read_space(h, n->id, error);
     case NOTICE_ENDED:
+    case NOTICE_AGENT:
     case NOTICES:
         break;
     }
