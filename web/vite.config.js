@@ -39,6 +39,7 @@ export default defineConfig({
     rollupOptions: {
       input: { index: 'index.html', sw: 'src/service/worker.ts' },
       output: {
+        hashCharacters: 'base36',
         entryFileNames: (chunk) => chunk.name === 'sw' ? worker : 'assets/[name]-[hash].js',
         chunkFileNames: 'assets/[name]-[hash].js',
         assetFileNames: 'assets/[name]-[hash][extname]',

@@ -46,7 +46,7 @@ export function day(text: string | null | undefined): string {
   const date = new Date(text.length === 10 ? `${text}T00:00` : text);
   if (Number.isNaN(date.getTime())) return text;
   const year = date.getFullYear() === new Date().getFullYear() ? undefined : 'numeric';
-  return new Intl.DateTimeFormat(device.language, { day: 'numeric', month: 'long', year })
+  return new Intl.DateTimeFormat(device.language, { day: 'numeric', month: 'short', year })
     .format(date);
 }
 

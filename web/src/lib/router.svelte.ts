@@ -8,7 +8,7 @@ export type Place =
 
 const paths: Record<string, Exclude<Place['name'], 'space' | 'nowhere'>> = {
   '/': 'start',
-  '/home': 'home',
+  '/all': 'home',
   '/login': 'login',
   '/signup': 'signup',
   '/new': 'new',

@@ -9,7 +9,10 @@ interface Worker {
   location: Location;
 }
 interface Extendable { waitUntil(promise: Promise<unknown>): void }
-interface Fetch extends Extendable { request: Request; respondWith(answer: Promise<Response>): void }
+interface Fetch extends Extendable {
+  request: Request;
+  respondWith(answer: Promise<Response>): void;
+}
 const worker = self as unknown as Worker;
 
 const name = 'raum-__VERSION__';
