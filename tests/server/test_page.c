@@ -251,7 +251,7 @@ static void app_pages(void **state)
         assert_int_equal(r.status, 200);
         assert_string_equal(buf_text(&r.body), APP_PAGE);
         const char *policy = desk_header(&r, "Content-Security-Policy");
-        assert_non_null(strstr(policy, "default-src 'self'; script-src 'self' 'wasm-unsafe-eval';"));
+        assert_non_null(strstr(policy, "script-src 'self' 'wasm-unsafe-eval';"));
         assert_null(strstr(policy, "unsafe-inline"));
         assert_null(strstr(policy, "'unsafe-eval'"));
         assert_string_equal(desk_header(&r, "Cache-Control"), "no-cache");

@@ -34,12 +34,13 @@ export function wide<T = Row>(make: () => Live<T>): Watched<T> {
   return watch(make, () => true);
 }
 
-/** A list as the engine gives it: JSON in a column. */
+/** A list as the engine gives it: JSON in a column. Each text once, whatever others wrote. */
 export function list(text: string | null | undefined): string[] {
   if (!text) return [];
   try {
     const value: unknown = JSON.parse(text);
-    return Array.isArray(value) ? value.filter((one) => typeof one === 'string') : [];
+    if (!Array.isArray(value)) return [];
+    return [...new Set(value.filter((one) => typeof one === 'string'))];
   } catch {
     return [];
   }
