@@ -191,10 +191,10 @@ export async function parts(only = '') {
   const wanted = (what, run) => what.includes(only) ? test(what, run) : undefined;
   const { base, stop } = await serve(build(), answer);
   const chromium = await browser();
-  for (const theme of ['light', 'dark'])
-    for (const width of [1440, 360])
-      await wanted(`every page, ${theme}, ${width} pixels: axe, width, policy, hostile names`,
-        () => look(chromium, base, theme, width));
+  for (const width of [1440, 360]) // two at a time, as most machines have two cores
+    await Promise.all(['light', 'dark'].map((theme) =>
+      wanted(`every page, ${theme}, ${width} pixels: axe, width, policy, hostile names`,
+        () => look(chromium, base, theme, width))));
   await wanted('no frame shows another space\'s picture', () => switching(chromium, base));
   await wanted('a planted leak is seen by the sampler', () => planted(chromium, base));
   await wanted('keyboard: skip link, switcher, composer', () => keyboard(chromium, base));
