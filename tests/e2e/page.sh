@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # page: the page in a real Chromium: alone, over a double of the engine; and whole, with the engine,
-# against `raum serve`. Screenshots stay in the build directory. Last line: `N passed, N failed`.
+# against `raum serve` (G-T4, G-T8, G-T12, G-S3). Screenshots stay in the build directory. Last
+# line: `N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")/../../web"
 chromium=$(command -v chromium || command -v chromium-browser || true)
