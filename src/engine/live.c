@@ -1,5 +1,6 @@
 #include "engine/live.h"
 
+#include "base/json.h"
 #include "engine/fence_inside.h"
 #include "engine/intern.h"
 #include "engine/live_list.h"
@@ -11,6 +12,7 @@ struct raum_watch {
     struct raum *raum;
     struct raum_handle *handle; /* NULL: the handle went away; the watch is in no list any more */
     char *sql;
+    char *params; /* a JSON list; NULL: none */
     raum_watch_fn *each;
     void *arg;
     sqlite3_stmt *stmt;     /* behind the handle's fence; NULL: not prepared yet */
@@ -151,6 +153,44 @@ static int prepare_lent(struct raum_watch *w, struct raum_error *error)
     return result;
 }
 
+static int bind_one(sqlite3_stmt *stmt, int at, struct json_value v, struct arena *a)
+{
+    int64_t whole;
+    double real;
+    const char *text;
+    size_t len;
+    if (json_is(v, JSON_NULL))
+        return sqlite3_bind_null(stmt, at);
+    if (json_int(v, &whole))
+        return sqlite3_bind_int64(stmt, at, whole);
+    if (json_double(v, &real))
+        return sqlite3_bind_double(stmt, at, real);
+    if (json_text(v, a, &text, &len))
+        return sqlite3_bind_text64(stmt, at, text, len, SQLITE_TRANSIENT, SQLITE_UTF8);
+    return SQLITE_MISUSE;
+}
+
+/* They stay bound for all runs. */
+static int bind_params(struct raum_watch *w, struct raum_error *error)
+{
+    struct json_doc doc;
+    struct arena a;
+    int at = 0, rc = SQLITE_OK;
+    if (!w->params)
+        return 0;
+    json_init(&doc);
+    arena_init(&a, LIVE_PARAMS_MAX * 2);
+    int result = json_parse(&doc, w->params, strlen(w->params), 0, error);
+    struct json_value list = result == 0 ? json_root(&doc) : (struct json_value){0};
+    for (struct json_value v = json_first(list); v.doc && rc == SQLITE_OK; v = json_next(list, v))
+        rc = bind_one(w->stmt, ++at, v, &a);
+    if (rc != SQLITE_OK)
+        result = err_at(error, "live", RAUM_EUSAGE, "parameter %d does not fit the statement", at);
+    arena_release(&a);
+    json_release(&doc);
+    return result;
+}
+
 static int prepare(struct raum_watch *w, struct raum_error *error)
 {
     int result = 0;
@@ -163,7 +203,9 @@ static int prepare(struct raum_watch *w, struct raum_error *error)
     if (result < 0)
         return result;
     w->tables = fence_tables(w->handle->fence, w->stmt);
-    result = prepare_lent(w, error);
+    result = bind_params(w, error);
+    if (result == 0)
+        result = prepare_lent(w, error);
     if (result < 0) {
         sqlite3_finalize(w->stmt);
         w->stmt = NULL;
@@ -194,6 +236,7 @@ static void release(struct raum_watch *w)
 {
     live_list_release(&w->list);
     free(w->sql);
+    free(w->params);
     free(w);
 }
 
@@ -274,22 +317,27 @@ static void detach(struct raum_watch *w)
     w->handle = NULL;
 }
 
-int raum_watch_new(struct raum_handle *handle, const char *sql, raum_watch_fn *each, void *arg,
-                   struct raum_watch **out, struct raum_error *error)
+int live_watch(struct raum_handle *handle, const char *sql, const char *params,
+               raum_watch_fn *each, void *arg, struct raum_watch **out, struct raum_error *error)
 {
     struct raum *r = handle->raum;
     int count = 0, result = 0;
     for (const struct raum_watch *w = r->watches; w; w = w->next)
         count++;
+    if (params && strlen(params) > LIVE_PARAMS_MAX)
+        return err_at(error, "live", RAUM_ETOO_LARGE, "the parameters are too large");
     if (count >= LIVE_WATCHES_MAX)
         return err_at(error, "live", RAUM_ELIMIT, "at most %d live queries", LIVE_WATCHES_MAX);
     struct raum_watch *w = calloc(1, sizeof *w);
-    if (!w || !(w->sql = malloc(strlen(sql) + 1))) {
-        free(w);
+    if (!w)
+        return err_set(error, RAUM_ENOMEM, NULL);
+    live_list_init(&w->list);
+    w->sql = strdup(sql);
+    w->params = params ? strdup(params) : NULL;
+    if (!w->sql || (params && !w->params)) {
+        release(w);
         return err_set(error, RAUM_ENOMEM, NULL);
     }
-    memcpy(w->sql, sql, strlen(sql) + 1);
-    live_list_init(&w->list);
     w->raum = r;
     w->handle = handle;
     w->each = each;
@@ -307,6 +355,12 @@ int raum_watch_new(struct raum_handle *handle, const char *sql, raum_watch_fn *e
     r->watches = w;
     *out = w;
     return 0;
+}
+
+int raum_watch_new(struct raum_handle *handle, const char *sql, raum_watch_fn *each, void *arg,
+                   struct raum_watch **out, struct raum_error *error)
+{
+    return live_watch(handle, sql, NULL, each, arg, out, error);
 }
 
 void raum_watch_free(struct raum_watch *watch)

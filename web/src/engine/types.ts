@@ -59,7 +59,7 @@ export interface Sync {
  *  no-storage, quota: in memory only. not-persisted: the browser may clear it when it needs room.
  *  newer-version: another tab runs a newer page. */
 export type Notice = 'plain-http' | 'private-window' | 'no-storage' | 'quota' | 'not-persisted'
-  | 'newer-version' | 'vault-locked';
+  | 'no-locks' | 'newer-version' | 'vault-locked';
 
 export interface EngineState {
   phase: 'starting' | 'ready' | 'failed';

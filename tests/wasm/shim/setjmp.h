@@ -1,0 +1,1 @@
+/* cmocka wants it; nothing here jumps. */
