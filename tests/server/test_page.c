@@ -271,6 +271,8 @@ static void app_files_served(void **state)
     desk_ask(&desk, "GET", "/assets/index-k3jd82ha.js", NULL, NULL, &r);
     assert_int_equal(r.status, 200);
     assert_string_equal(buf_text(&r.body), APP_SCRIPT);
+    /* A worker's script brings the worker's policy. */
+    assert_non_null(strstr(desk_header(&r, "Content-Security-Policy"), "'wasm-unsafe-eval'"));
     assert_string_equal(desk_header(&r, "Cache-Control"), "public, max-age=31536000, immutable");
     const char *brotli[] = {"Accept-Encoding", "br", "If-None-Match", "\"x\"", NULL};
     desk_send(&desk, desk.sql, "GET", "/assets/index-k3jd82ha.js", NULL, NULL, NULL, 0, brotli,

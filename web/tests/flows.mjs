@@ -77,7 +77,9 @@ async function newcomer(world) {
   await lena.page.waitForSelector('h1');
   await enter(lena.page, base, '/signup', { name: 'Lena', email: 'lena@example.org' });
   await lena.page.waitForURL(`${base}/all`);
+  await inSync(lena.page);
   [world.own] = await slugs(lena.page);
+  same(world.own, 'lena', 'the server made the space');
   await use(lena.page, world.own);
   await lena.page.click('nav a[href$="profile/me-images"]');
   await lena.page.waitForSelector('[data-pool=empty]');

@@ -61,7 +61,9 @@ export async function person(chromiumOf, base, options = {}) {
       if (/Content Security Policy/.test(text)) trouble.push(text);
     });
   });
-  return { context, page: await context.newPage(), trouble };
+  const page = await context.newPage();
+  page.setDefaultTimeout(15000);
+  return { context, page, trouble };
 }
 
 const types = {

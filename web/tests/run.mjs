@@ -8,6 +8,6 @@ import { words } from './words.mjs';
 const only = process.env.RAUM_ONLY ?? '';
 const program = process.argv[2];
 await words();
-await parts(only);
+if (!process.env.RAUM_FLOWS) await parts(only);
 if (program) await flows(program, only);
 summary();

@@ -84,7 +84,10 @@ int app_send_page(struct app *app, struct call *c, int status)
 int app_send_file(struct app *app, struct call *c, const char *path)
 {
     for (size_t i = 0; app && app->files[i].name; i++)
-        if (app->items[i] != app->page && strcmp(app->files[i].name, path + 1) == 0)
-            return static_item_reply(app->items[i], c->http);
+        if (app->items[i] != app->page && strcmp(app->files[i].name, path + 1) == 0) {
+            /* A worker goes by the policy of its own script. */
+            int rc = http_add(c->http, "Content-Security-Policy", POLICY);
+            return rc ? rc : static_item_reply(app->items[i], c->http);
+        }
     return RAUM_ENOT_FOUND;
 }
