@@ -223,7 +223,7 @@ async function together(world) {
   await lena.page.fill('[data-task-new]', 'Bread, 2 kg');
   await lena.page.keyboard.press('Enter');
   await mia.page.waitForSelector('[data-tasks] li:has-text("Bread, 2 kg")');
-  await mia.page.check('[data-tasks] input[type=checkbox]');
+  await mia.page.click('[data-tasks] input[type=checkbox]');
   await lena.page.waitForSelector('[data-tasks=empty]');
   await lena.page.goto(`${base}/all`);
   await lena.page.waitForFunction(() => document.querySelectorAll('.strip li').length >= 4);
@@ -308,6 +308,18 @@ async function pictures(world) {
   same(found, [], 'axe');
 }
 
+/** What the pages said when a step failed. */
+async function told(world, error) {
+  const said = [];
+  for (const who of ['lena', 'mia']) {
+    const { page } = world[who];
+    const toasts = await page.locator('.toast, .note.bad').allInnerTexts().catch(() => []);
+    said.push(`${who} at ${page.url()}: ${toasts.join(' | ')}`);
+    await page.screenshot({ path: join(shots, `failed-${who}.png`) }).catch(() => undefined);
+  }
+  throw new Error(`${error.message}\n${said.join('\n')}`, { cause: error });
+}
+
 export async function flows(program, only = '') {
   const server = await start(program);
   const chromium = await browser();
@@ -326,7 +338,8 @@ export async function flows(program, only = '') {
     'a removed member sees it go': revoked,
     'a guest takes everything along, and erases': guest };
   for (const [what, run] of Object.entries(story))
-    if (what.includes(only)) await test(what, () => run(world));
+    if (what.match(only))
+      await test(what, () => run(world).catch((error) => told(world, error)));
   await test('no request left the origin, no script broke, no policy was breached', () =>
     same([...world.lena.trouble, ...world.mia.trouble], [], 'trouble'));
   await chromium.close();

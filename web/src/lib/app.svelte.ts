@@ -51,7 +51,7 @@ class App {
       return;
     }
     if (!this.named) {
-      if (this.#kept?.slug === at.slug && this.active) this.#move(at.page, this.#kept);
+      if (this.#kept?.slug === at.slug) this.#move(at.page, this.#kept);
       return;
     }
     this.#kept = { slug: at.slug, name: this.nameOf(this.named), type: this.named.type };
@@ -69,7 +69,7 @@ class App {
   }
 
   #move(page: SpacePage, from: Kept): void {
-    const to = this.active;
+    const to = this.active ?? this.personal;
     if (!to) return;
     this.#kept = null;
     if (to.type === 'personal' && from.type !== 'personal')
