@@ -90,8 +90,8 @@ void answer_value(struct json_writer *w, const struct raum_query *q, int at);
 void answer_row(struct json_writer *w, const struct raum_query *q); /* {"column":value…} */
 void answer_space(struct call *c, const struct space *s);
 
-/* Runs what writes in one transaction with a note of its request (argument "request", an id), so that
- * a request that comes again, also after another tab took over, is answered and not run. */
+/* Runs what writes in one transaction with a note of its request (argument "request", an id), so
+ * that a request that comes again, also after another tab took over, is answered and not run. */
 int once_run(struct call *c, call_fn *run) BASE_CHECK;
 /* Forgets the notes of requests that nobody repeats any more. */
 void once_tidy(struct raum *r);

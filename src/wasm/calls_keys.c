@@ -1,4 +1,4 @@
-/* The key ring and its copies on the server (engine/vault.h): the host carries bodies to and fro. */
+/* The key ring and its copies on the server (engine/vault.h): the host carries the bodies. */
 #include "base/err.h"
 #include "engine/vault.h"
 #include "wasm/app.h"

@@ -50,7 +50,8 @@ static int find(struct call *c)
     answer_flag(c, "offline", intern_space(p->raum, space)->offline);
     answer_str(c, "path", here ? path : NULL);
     answer_str(c, "original", whole ? original : NULL);
-    bool named = whole && media_store_name(p->store, ref.hash, MEDIA_WEBP, variant, place, NULL) == 0;
+    bool named =
+        whole && media_store_name(p->store, ref.hash, MEDIA_WEBP, variant, place, NULL) == 0;
     answer_str(c, "place", named ? place : NULL); /* where the variant would lie */
     json_close_object(c->out);
     return 0;

@@ -34,6 +34,28 @@ static int insert_row(struct call *c)
     return rc;
 }
 
+/* All of a list, or none. */
+static int insert_rows(struct call *c)
+{
+    struct target t;
+    struct json_value rows = json_get(c->args, "rows");
+    char id[RAUM_ID_MAX];
+    int rc = find_target(c, false, &t);
+    if (rc == 0 && !json_is(rows, JSON_ARRAY))
+        rc = call_wrong(c, "rows", "has to be a list");
+    if (rc == 0)
+        rc = replica_begin(c->app->raum, c->error);
+    if (rc)
+        return rc;
+    json_open_array(c->out);
+    for (struct json_value v = json_first(rows); v.doc && rc == 0; v = json_next(rows, v)) {
+        rc = store_insert(t.handle, t.table, v, id, c->error);
+        json_put_str(c->out, id);
+    }
+    json_close_array(c->out);
+    return replica_end(c->app->raum, rc, c->error);
+}
+
 static int update_row(struct call *c)
 {
     struct target t;
@@ -131,7 +153,14 @@ static int set_me(struct call *c)
 }
 
 const struct call_entry calls_rows[] = {
-    {"insert", insert_row, CALL_ONCE}, {"update", update_row, CALL_ONCE}, {"delete", delete_row, CALL_ONCE},
-    {"restore", restore_row, CALL_ONCE}, {"get", get_row, CALL_READ}, {"query", query_rows, CALL_READ},
-    {"me.get", get_me, CALL_READ}, {"me.set", set_me, CALL_ONCE}, {0},
+    {"insert", insert_row, CALL_ONCE},
+    {"insert.many", insert_rows, CALL_ONCE},
+    {"update", update_row, CALL_ONCE},
+    {"delete", delete_row, CALL_ONCE},
+    {"restore", restore_row, CALL_ONCE},
+    {"get", get_row, CALL_READ},
+    {"query", query_rows, CALL_READ},
+    {"me.get", get_me, CALL_READ},
+    {"me.set", set_me, CALL_ONCE},
+    {0},
 };

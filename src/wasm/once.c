@@ -5,7 +5,7 @@
 
 #define KEPT_MS ((int64_t)10 * 60 * 1000)
 #define TIDY_EVERY 512
-#define NOTE "request." /* meta key: of a request; value: ms it was run, 13 digits, and the answer */
+#define NOTE "request." /* meta key; value: ms it was run, 13 digits, and the answer */
 #define MS_DIGITS 13
 
 static int64_t now_ms(const struct raum *r)

@@ -230,6 +230,37 @@ static void test_changes(void **state)
     forget(&s);
 }
 
+/* Values bound once hold for every run, also when the space comes later and after a switch. */
+static void test_parameters(void **state)
+{
+    static const char sql[] = "SELECT id, title FROM tasks WHERE sortOrder >= ? AND title <> ?";
+    struct shown s = {0}, other = {0};
+    struct raum_watch *w, *none;
+    (void)state;
+    room_use(&room, -1);
+    OK(live_watch(room.scope, sql, "[2.5, \"not \\\"this\\\" one\"]", listen, &s, &w, &room.error));
+    poll();
+    assert_int_equal(s.count, 0);
+    room_use(&room, 1);
+    write_row("tasks", NULL, "{\"title\":\"not \\\"this\\\" one\",\"sortOrder\":99}");
+    write_row("tasks", NULL, "{\"title\":\"low\",\"sortOrder\":1}");
+    poll();
+    int before = s.count;
+    write_row("tasks", NULL, "{\"title\":\"high\",\"sortOrder\":99}");
+    poll();
+    assert_int_equal(s.count, before + 1);
+    room_use(&room, 0);
+    poll();
+    room_use(&room, 1);
+    poll();
+    assert_int_equal(s.count, before + 1);
+    static const char *const wrong[] = {"[1, 2, 3]", "[true]", "[[]]", "{", "[1"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+        assert_true(live_watch(room.scope, sql, wrong[i], listen, &other, &none, &room.error) < 0);
+    raum_watch_free(w);
+    forget(&s);
+}
+
 static int runs_of(const char *sql)
 {
     int runs = 0;
@@ -835,6 +866,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_changes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_parameters, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_dependencies, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_process, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_transaction, set_up, tear_down),

@@ -78,7 +78,8 @@ program() { # program FOLDER/NAME FILE…
 
 test_programs() {
     all=
-    test_flags=$(flat "$target" "-include tests/wasm/shim/system.h -Itests/wasm/shim $include -Itests -w -D_GNU_SOURCE" \
+    test_flags=$(flat "$target" "-include tests/wasm/shim/system.h -Itests/wasm/shim" \
+        "$include -Itests -w -D_GNU_SOURCE" \
         "-D_WASI_EMULATED_PROCESS_CLOCKS -D_WASI_EMULATED_GETPID -D_WASI_EMULATED_SIGNAL")
     printf 'build $out/tests/obj/shim.o: cc tests/wasm/shim/shim.c\n flags = -O1 %s\n' "$test_flags"
     for source in $planted; do

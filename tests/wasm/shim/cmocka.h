@@ -1,8 +1,8 @@
 /* As much of cmocka as the engine's tests use, for WebAssembly, where there is none: no longjmp, so
  * the first assertion that fails ends the program, with its place said. The same tests run under
  * the real cmocka natively. */
-#ifndef SHIM_CMOCKA_H
-#define SHIM_CMOCKA_H
+#ifndef WASM_SHIM_CMOCKA_H
+#define WASM_SHIM_CMOCKA_H
 
 #include <limits.h>
 #include <stdint.h>

@@ -51,7 +51,8 @@ export class Crypto {
     }
   }
 
-  seal(out: Uint8Array, text: Uint8Array, ad: Uint8Array, nonce: Uint8Array, key: Uint8Array): void {
+  seal(out: Uint8Array, text: Uint8Array, ad: Uint8Array, nonce: Uint8Array,
+       key: Uint8Array): void {
     const raw = this.#raw;
     this.#with(2 * out.length + ad.length, (at) => {
       const adAt = at + text.length;
@@ -66,7 +67,8 @@ export class Crypto {
     });
   }
 
-  open(out: Uint8Array, sealed: Uint8Array, ad: Uint8Array, nonce: Uint8Array, key: Uint8Array): number {
+  open(out: Uint8Array, sealed: Uint8Array, ad: Uint8Array, nonce: Uint8Array,
+       key: Uint8Array): number {
     const raw = this.#raw;
     return this.#with(2 * sealed.length + ad.length, (at) => {
       const adAt = at + sealed.length;

@@ -92,6 +92,7 @@ export class Files {
   #wanted = new Set<Entry>();
   #wantSpares = false;
   #away: string[] = []; // names to be removed
+  #fresh: Entry[] = []; // whole files that are still open
   /** The last write did not fit. */
   full = false;
 
@@ -109,7 +110,8 @@ export class Files {
       used.add(entry.name);
       if (!entry.whole) hot.push(entry);
     }
-    files.#made = Math.max(0, ...[...names, ...used].map((n) => Number(/^f(\d+)$/.exec(n)?.[1] ?? 0)));
+    const numbers = [...names, ...used].map((name) => Number(/^f(\d+)$/.exec(name)?.[1] ?? 0));
+    files.#made = numbers.reduce((most, one) => Math.max(most, one), 0);
     await Promise.all(hot.map(async (entry) => { entry.handle = await store.open(entry.name); }));
     files.#away = names.filter((name) => !used.has(name));
     files.#wantSpares = true;
@@ -217,8 +219,8 @@ export class Files {
 
   /** After a call: closes what was written as a whole, fills up what is spare. */
   async settle(): Promise<void> {
-    for (const entry of this.#entries.values()) {
-      if (!entry.whole || !entry.handle || entry.opens > 0) continue;
+    for (const entry of this.#fresh.splice(0)) {
+      if (!entry.handle || entry.opens > 0) continue;
       entry.handle.close();
       entry.handle = null;
     }
@@ -352,7 +354,8 @@ export class Files {
     if (!this.#folders.has(from)) return NOT_FOUND;
     if ([...this.#entries.keys()].some((path) => path.startsWith(`${to}/`))) return EXISTS;
     const inside = [...this.#entries].filter(([path]) => path.startsWith(`${from}/`));
-    return this.#trying(() => {
+    const before = { entries: new Map(this.#entries), folders: new Set(this.#folders) };
+    const code = this.#trying(() => {
       for (const [path, entry] of inside) {
         this.#entries.delete(path);
         this.#put(to + path.slice(from.length), entry);
@@ -364,6 +367,8 @@ export class Files {
         }
       this.#compact();
     });
+    if (code) ({ entries: this.#entries, folders: this.#folders } = before);
+    return code;
   }
 
   put(path: string, data: Uint8Array): number {
@@ -378,6 +383,7 @@ export class Files {
       const before = this.#entries.get(path);
       this.#log(['+', path, entry.name, true, entry.size, entry.modified]);
       this.#put(path, entry);
+      this.#fresh.push(entry);
       if (before) this.#drop(before);
     });
     if (code) {

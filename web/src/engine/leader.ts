@@ -9,7 +9,8 @@ import { changePassphrase, exchangeKeys, personalSpace, refreshSpaces, refused, 
   type Person } from './server.ts';
 import { Syncing, type Listener } from './sync.ts';
 import { EngineError, type Notice, type Space, type Sync, type Variant } from './types.ts';
-import type { Ask, Batch, Change, Failure, FromLeader, Hello, Shared, ToLeader } from './messages.ts';
+import type { Ask, Batch, Change, Failure, FromLeader, Hello, Shared, ToLeader }
+  from './messages.ts';
 
 interface Tab { number: number; name: string }
 interface Joining { take: boolean; passphrase?: string; code?: string }

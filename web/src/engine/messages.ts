@@ -1,5 +1,5 @@
 /* What page, worker and leader say to each other. */
-import type { EngineState, Notice, Row, Value } from './types.ts';
+import type { EngineState, Row, Value } from './types.ts';
 
 export type Scope = 'space' | 'across' | 'own';
 export interface Watch { id: number; scope: Scope; sql: string; params: Value[] }
@@ -33,8 +33,8 @@ export interface Batches { kind: 'batches'; tab: string; batches: Batch[] }
 export interface WatchFailed { kind: 'watch-failed'; tab: string; watch: number; error: Failure }
 export interface Leading { kind: 'leading'; version: string }
 /** What all tabs share of the state. */
-export type Shared = Pick<EngineState, 'phase' | 'error' | 'storage' | 'account' | 'spaces' | 'sync'>
-  & { notices: Notice[] };
+export type Shared = Pick<EngineState,
+  'phase' | 'error' | 'storage' | 'account' | 'spaces' | 'sync' | 'notices'>;
 export interface News { kind: 'news'; shared: Shared }
 export type FromLeader = Reply | Batches | WatchFailed | Leading | News;
 

@@ -66,6 +66,8 @@ export interface Methods {
 
   /* ---- rows of any table ---- */
   insert: { args: { table: string; fields: Fields }; result: Made };
+  /** All of them in one transaction, or none; their ids. */
+  'insert.many': { args: { table: string; rows: Fields[] }; result: string[] };
   update: { args: { table: string; id: string; fields: Fields }; result: null };
   delete: { args: { table: string; id: string }; result: null };
   restore: { args: { table: string; id: string }; result: null };

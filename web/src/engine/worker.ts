@@ -1,6 +1,7 @@
-/* Each tab has this worker. One of them holds the lock and leads: it has the files; the others speak
- * to it over a channel. When it goes, the lock goes to the next one, and all ask it again what was
- * not answered; what was run already is answered from a note in the database (src/wasm/once.c). */
+/* Each tab has this worker. One of them holds the lock and leads: it has the files; the others
+ * speak to it over a channel. When it goes, the lock goes to the next one, and all ask it again
+ * what was not answered; what was run already is answered from a note in the database
+ * (src/wasm/once.c). */
 import wasmAddress from '../../../build-wasm/raum.wasm?url';
 import { Leader } from './leader.ts';
 import type { FromLeader, FromPage, ToLeader, ToPage } from './messages.ts';

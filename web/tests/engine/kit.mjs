@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
-const root = join(import.meta.dirname, '../../../build-wasm/page');
+const root = process.env.RAUM_PAGE ??
+  join(import.meta.dirname, '../../../build-wasm/page');
 const types = { '.html': 'text/html', '.js': 'text/javascript', '.wasm': 'application/wasm' };
 
 /** `answer(request, response)`: true if it took the request. */
@@ -26,13 +27,13 @@ export async function serve(answer = () => false) {
     close: () => { server.closeAllConnections(); server.close(); } };
 }
 
-export const launch = () => chromium.launch({ executablePath: '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+/** A browser that keeps what it stores in `profile`. */
+export const launchKept = (profile) => chromium.launchPersistentContext(profile,
+  { executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
 
 /** A tab whose engine is ready. */
 export async function open(context, address) {
   const page = await context.newPage();
-  page.on('console', (m) => { if (m.type() === 'error') console.log('console:', m.text()); });
   page.on('pageerror', (e) => console.log('page:', e.message));
   await page.goto(address);
   await page.evaluate(() => window.started);
