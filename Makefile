@@ -5,14 +5,18 @@ PREFIX ?= /usr/local
 SOAK_SECONDS ?= 600
 export SOAK_SECONDS
 
-.PHONY: build run test bench soak sim asan man install setup tidy clean
+.PHONY: build page run test bench soak sim asan man install setup tidy clean
 
 build: # the program, at build/raum
 	@scripts/build build
 
-run: setup # installs what is missing, builds, shows the main job on real photographs
+page: # the web app, for the next build of the program
+	@scripts/page
+
+run: setup page # installs what is missing, builds, shows the main job, then serves the page
 	@scripts/build build
 	@build/raum tour
+	@scripts/serve_here
 
 test: # installs what is missing, runs everything; last line: N passed, N failed
 	@scripts/setup
@@ -48,4 +52,4 @@ tidy: # layers, sizes, bans
 	@scripts/tidy
 
 clean:
-	@rm -rf build build-*
+	@rm -rf build build-* web/dist web/packed

@@ -9,6 +9,7 @@
 #include "cli/serve_agents.h"
 #include "cli/serve_mcp.h"
 #include "net/log.h"
+#include "server/routes/app.h"
 #include "server/server.h"
 #include <pthread.h>
 #include <signal.h>
@@ -306,6 +307,7 @@ static int gather(struct cli *cli, struct server_options *o, char host[256])
     o->auth = cli_value(cli, "--auth");
     o->mail_command = cli_value(cli, "--mail-command");
     o->files = cli_value(cli, "--files");
+    o->app = app_files;
     o->media = cli_value(cli, "--media");
     o->vault_key = cli_value(cli, "--vault-key");
     o->limits = !cli_switch(cli, "--no-limits");

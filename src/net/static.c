@@ -2,6 +2,7 @@
 
 #include "base/base64.h"
 #include "net/head.h"
+#include <brotli/decode.h>
 #include <brotli/encode.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -26,14 +27,14 @@
 struct static_item {
     atomic_int refs;
     const char *type;
-    const void *data;
+    const void *data; /* packed: NULL until somebody wants it whole */
     size_t len;
     void *owned; /* data, when it is ours */
-    bool hashed, compressible;
+    bool hashed, compressible, packed;
     char tag[TAG_BYTES * 2 + 1];
     pthread_mutex_t lock; /* of the following */
     bool tried;
-    uint8_t *brotli;
+    uint8_t *brotli; /* packed: lent */
     size_t brotli_len;
 };
 
@@ -154,12 +155,28 @@ int static_item_new(struct static_item **out, const char *name, const void *data
     return result < 0 ? err_set(error, result, NULL) : 0;
 }
 
+int static_item_new_packed(struct static_item **out, const char *name, const void *data, size_t len,
+                           size_t whole_len, struct raum_error *error)
+{
+    int result = item_new(out, name, data, len, NULL);
+    if (result < 0)
+        return err_set(error, result, NULL);
+    struct static_item *item = *out;
+    item->data = NULL;
+    item->len = whole_len;
+    item->brotli = (uint8_t *)data;
+    item->brotli_len = len;
+    item->packed = item->tried = item->compressible = true;
+    return 0;
+}
+
 void static_item_free(struct static_item *item)
 {
     if (!item || atomic_fetch_sub(&item->refs, 1) > 1)
         return;
     pthread_mutex_destroy(&item->lock);
-    free(item->brotli);
+    if (!item->packed)
+        free(item->brotli);
     free(item->owned);
     free(item);
 }
@@ -184,6 +201,28 @@ static bool compress(struct static_item *item)
     }
     pthread_mutex_unlock(&item->lock);
     return item->brotli != NULL;
+}
+
+/* What a packed item was, made once. */
+static int unpack(struct static_item *item)
+{
+    int result = 0;
+    pthread_mutex_lock(&item->lock);
+    if (!item->data) {
+        size_t len = item->len;
+        uint8_t *whole = len <= STATIC_ITEM_MAX ? malloc(len ? len : 1) : NULL;
+        if (!whole)
+            result = RAUM_ENOMEM;
+        else if (BrotliDecoderDecompress(item->brotli_len, item->brotli, &len, whole) !=
+                     BROTLI_DECODER_RESULT_SUCCESS ||
+                 len != item->len) {
+            free(whole);
+            result = RAUM_ECORRUPT;
+        } else
+            item->data = item->owned = whole;
+    }
+    pthread_mutex_unlock(&item->lock);
+    return result;
 }
 
 /* If-None-Match: a list of tags or "*"; compared weakly (RFC 9110 §13.1.2). Either form's tag
@@ -237,21 +276,28 @@ static int add_headers(struct static_item *item, struct http_request *q, bool br
 
 int static_item_reply(struct static_item *item, struct http_request *q)
 {
+    return static_item_send(item, q, 200);
+}
+
+int static_item_send(struct static_item *item, struct http_request *q, int status)
+{
     if (strcmp(q->method, "GET") != 0 && strcmp(q->method, "HEAD") != 0) {
         int result = http_add(q, "Allow", "GET, HEAD");
         return result < 0 ? result : http_reply(q, 405, NULL, NULL, 0);
     }
     const char *accepted = http_header(q, "Accept-Encoding");
     bool brotli = item->compressible && accepted && head_lists(accepted, "br") && compress(item);
-    int result = add_headers(item, q, brotli);
+    int result = brotli || !item->packed ? 0 : unpack(item);
+    if (result == 0)
+        result = add_headers(item, q, brotli);
     if (result < 0)
         return result;
-    if (matches(http_header(q, "If-None-Match"), item)) {
+    if (status == 200 && matches(http_header(q, "If-None-Match"), item)) {
         http_drop(q, "Content-Encoding");
         return http_reply(q, 304, NULL, NULL, 0);
     }
-    return brotli ? http_reply(q, 200, item->type, item->brotli, item->brotli_len)
-                  : http_reply(q, 200, item->type, item->data, item->len);
+    return brotli ? http_reply(q, status, item->type, item->brotli, item->brotli_len)
+                  : http_reply(q, status, item->type, item->data, item->len);
 }
 
 /* ---- a folder */

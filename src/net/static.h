@@ -22,10 +22,16 @@ struct static_files; /* a folder; safe from several threads */
  * the item's life. */
 int static_item_new(struct static_item **out, const char *name, const void *data, size_t len,
                     struct raum_error *error) BASE_CHECK;
+/* The same of bytes that are brotli already; whole_len is their length when unpacked, which happens
+ * once and only for a client that takes no brotli. */
+int static_item_new_packed(struct static_item **out, const char *name, const void *data, size_t len,
+                           size_t whole_len, struct raum_error *error) BASE_CHECK;
 void static_item_free(struct static_item *item); /* NULL is fine */
 /* Answers GET and HEAD with 200 or 304, anything else with 405. Keeps headers added before; a
  * Cache-Control among them wins over the name's. */
 int static_item_reply(struct static_item *item, struct http_request *q) BASE_CHECK;
+/* The same with another status than 200, and then never 304. */
+int static_item_send(struct static_item *item, struct http_request *q, int status) BASE_CHECK;
 
 /* folder must exist (NOT_FOUND). memory_max 0: 64 MiB of files, compressed forms included. */
 int static_open(struct static_files **out, const char *folder, size_t memory_max,

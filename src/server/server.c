@@ -138,7 +138,7 @@ static int open_parts(struct server *s, struct raum_error *error)
     if (rc == 0 && o->auth)
         rc = upstream_new(&s->upstream, o->auth, o->log, s->env, error);
     if (rc == 0)
-        rc = pages_new(&s->pages, o->files, error);
+        rc = pages_new(&s->pages, o->files, o->app, error);
     return rc ? rc : plain_counts_new(&s->counts, error);
 }
 

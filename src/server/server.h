@@ -47,6 +47,7 @@ struct server_options {
     const char *secret;              /* NULL: data/secret, made at first start */
     const char *vault_key;           /* its file; NULL: data/vault.key, made at first start */
     const char *files;               /* folder of static files; NULL: none */
+    const struct app_file *app;      /* the web app (routes/app.h); NULL: none */
     const char *media;               /* folder of pictures; NULL: data */
     const struct media_resizer *resizers; /* lent; NULL: pictures cannot be uploaded */
     int resizer_count;

@@ -2,6 +2,7 @@
  * program, the folder of --files, and spaces' addresses for members only. */
 #include "server/desk.h"
 
+#include "server/routes/app.h"
 #include "server/routes/page.h"
 #include <sys/stat.h>
 
@@ -138,9 +139,10 @@ static void folder(void **state)
     char path[128];
     const struct raum_env *env = raum_env_native();
     snprintf(path, sizeof path, "%s/site", desk.kit.folder);
-    assert_int_equal(pages_new(&desk.server->pages, path, &desk.kit.error), RAUM_ENOT_FOUND);
+    assert_int_equal(pages_new(&desk.server->pages, path, NULL, &desk.kit.error),
+                     RAUM_ENOT_FOUND);
     assert_int_equal(mkdir(path, 0700), 0);
-    KIT_OK(&desk.kit, pages_new(&desk.server->pages, path, &desk.kit.error));
+    KIT_OK(&desk.kit, pages_new(&desk.server->pages, path, NULL, &desk.kit.error));
     desk_ask(&desk, "GET", "/", NULL, NULL, &r); /* no first page of its own yet */
     assert_non_null(strstr(buf_text(&r.body), "assets/style.css"));
     desk_done(&r);
@@ -206,6 +208,118 @@ static void spaces(void **state)
     desk_done(&none);
 }
 
+/* ---- the web app, packed as scripts/page does it ---- */
+
+#define APP_PAGE "<!doctype html><title>app</title>"
+#define APP_SCRIPT "export const sum = (a, b) => a + b;\n"
+
+static const unsigned char page_packed[] =
+    "\x1b\x20\x00\xf8\xa5\x5f\x78\xc2\xe0\x64\x21\xac\x08\x93\x01\x60\xa0\xc2\xe5\x7a\x01";
+static const unsigned char script_packed[] =
+    "\x8b\x11\x80"
+    "export const sum = (a, b) => a + b;\n\x03";
+static const struct app_file packed[] = {
+    {"assets/index-k3jd82ha.js", script_packed, sizeof script_packed - 1, sizeof APP_SCRIPT - 1},
+    {"index.html", page_packed, sizeof page_packed - 1, sizeof APP_PAGE - 1},
+    {"sw.js", script_packed, sizeof script_packed - 1, sizeof APP_SCRIPT - 1},
+    {NULL, NULL, 0, 0},
+};
+
+static int set_up_app(void **state)
+{
+    (void)state;
+    const struct server_options with_app = {.app = packed};
+    desk_open_with(&desk, &with_app);
+    desk_sign_up(&desk, "anna@example.org", anna);
+    desk_sign_up(&desk, "bert@example.org", bert);
+    return 0;
+}
+
+static void as_browser(const char *target, const char *token, struct reply *r)
+{
+    const char *headers[] = {"Accept", "text/html,application/xhtml+xml,*/*;q=0.8", NULL};
+    desk_send(&desk, desk.sql, "GET", target, token, NULL, NULL, 0, headers, r);
+}
+
+static void app_pages(void **state)
+{
+    (void)state;
+    static const char *const pages[] = {"/", "/settings", "/all", "/accept-invitation?id=x", NULL};
+    struct reply r;
+    for (int i = 0; pages[i]; i++) {
+        as_browser(pages[i], NULL, &r);
+        assert_int_equal(r.status, 200);
+        assert_string_equal(buf_text(&r.body), APP_PAGE);
+        const char *policy = desk_header(&r, "Content-Security-Policy");
+        assert_non_null(strstr(policy, "script-src 'self' 'wasm-unsafe-eval';"));
+        assert_null(strstr(policy, "unsafe-inline"));
+        assert_null(strstr(policy, "'unsafe-eval'"));
+        assert_string_equal(desk_header(&r, "Cache-Control"), "no-cache");
+        assert_string_equal(desk_header(&r, "Referrer-Policy"), "no-referrer");
+        desk_done(&r);
+    }
+    /* The links of mails keep their small pages. */
+    desk_ask(&desk, "GET", "/reset-password", NULL, NULL, &r);
+    assert_non_null(strstr(buf_text(&r.body), "/assets/reset.js"));
+    desk_done(&r);
+}
+
+static void app_files_served(void **state)
+{
+    (void)state;
+    struct reply r, again;
+    desk_ask(&desk, "GET", "/assets/index-k3jd82ha.js", NULL, NULL, &r);
+    assert_int_equal(r.status, 200);
+    assert_string_equal(buf_text(&r.body), APP_SCRIPT);
+    /* A worker's script brings the worker's policy. */
+    assert_non_null(strstr(desk_header(&r, "Content-Security-Policy"), "'wasm-unsafe-eval'"));
+    assert_string_equal(desk_header(&r, "Cache-Control"), "public, max-age=31536000, immutable");
+    const char *brotli[] = {"Accept-Encoding", "br", "If-None-Match", "\"x\"", NULL};
+    desk_send(&desk, desk.sql, "GET", "/assets/index-k3jd82ha.js", NULL, NULL, NULL, 0, brotli,
+              &again);
+    assert_string_equal(desk_header(&again, "Content-Encoding"), "br");
+    assert_int_equal(again.body.len, sizeof script_packed - 1);
+    const char *known[] = {"If-None-Match", desk_header(&again, "ETag"), NULL};
+    struct reply same;
+    desk_send(&desk, desk.sql, "GET", "/assets/index-k3jd82ha.js", NULL, NULL, NULL, 0, known,
+              &same);
+    assert_int_equal(same.status, 304);
+    desk_done(&same);
+    desk_done(&again);
+    desk_done(&r);
+    desk_ask(&desk, "GET", "/sw.js", NULL, NULL, &r);
+    assert_int_equal(r.status, 200);
+    assert_string_equal(desk_header(&r, "Cache-Control"), "no-cache");
+    desk_done(&r);
+    /* The page is at its addresses only. */
+    DESK_IS(&desk, 404, "GET", "/index.html", NULL, NULL);
+    DESK_IS(&desk, 404, "GET", "/assets/index.html", NULL, NULL);
+}
+
+/* Also where there is nothing a browser gets the page, which looks on its device; it is the same
+ * answer for a space that is there as for one that is not. */
+static void app_nowhere(void **state)
+{
+    (void)state;
+    struct reply mine, hidden, none;
+    as_browser("/@anna/profile/me-images", anna, &mine);
+    assert_int_equal(mine.status, 200);
+    as_browser("/@anna/profile/me-images", bert, &hidden);
+    as_browser("/@nowhere/profile/me-images", bert, &none);
+    assert_int_equal(hidden.status, 404);
+    assert_int_equal(none.status, 404);
+    assert_string_equal(buf_text(&hidden.body), APP_PAGE);
+    assert_string_equal(buf_text(&none.body), APP_PAGE);
+    assert_int_equal(hidden.http.out_count, none.http.out_count);
+    assert_string_equal(desk_header(&hidden, "ETag"), desk_header(&none, "ETag"));
+    desk_done(&mine);
+    desk_done(&hidden);
+    desk_done(&none);
+    desk_ask(&desk, "GET", "/nothing", anna, NULL, &none); /* a program reads JSON */
+    assert_string_equal(desk_text(&none, "error.code"), "NOT_FOUND");
+    desk_done(&none);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -214,6 +328,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(assets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(folder, set_up, tear_down),
         cmocka_unit_test_setup_teardown(spaces, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(app_pages, set_up_app, tear_down),
+        cmocka_unit_test_setup_teardown(app_files_served, set_up_app, tear_down),
+        cmocka_unit_test_setup_teardown(app_nowhere, set_up_app, tear_down),
     };
     return cmocka_run_group_tests_name("page", tests, NULL, NULL);
 }

@@ -1,9 +1,10 @@
-/* What a browser finds: the small pages of mails' links, in German and English, until the web app
- * is there; spaces' addresses; and the folder of --files. The pages are static: what stands in a
- * link is read by their scripts and never written into HTML here. */
+/* What a browser finds: the web app, if the program has it; the small pages of mails' links, in
+ * German and English; spaces' addresses; and the folder of --files. The small pages are static:
+ * what stands in a link is read by their scripts and never written into HTML here. */
 #include "server/routes/page.h"
 #include "net/static.h"
 #include "server/auth/auth.h"
+#include "server/routes/app.h"
 #include "server/routes/routes.h"
 #include "server/spaces/spaces.h"
 #include <assert.h>
@@ -62,6 +63,7 @@ static bool wants_german(const struct http_request *q)
 struct pages {
     struct static_item *items[PAGES_MAX]; /* as page_files */
     struct static_files *files;           /* of --files; NULL: none */
+    struct app *app;                      /* NULL: the program has none */
 };
 
 void pages_free(struct pages *p)
@@ -71,10 +73,12 @@ void pages_free(struct pages *p)
     for (int i = 0; i < PAGES_MAX; i++)
         static_item_free(p->items[i]);
     static_close(p->files);
+    app_free(p->app);
     free(p);
 }
 
-int pages_new(struct pages **out, const char *files, struct raum_error *error)
+int pages_new(struct pages **out, const char *files, const struct app_file *app,
+              struct raum_error *error)
 {
     struct pages *p = calloc(1, sizeof *p);
     int rc = p ? 0 : err_set(error, RAUM_ENOMEM, NULL);
@@ -85,6 +89,8 @@ int pages_new(struct pages **out, const char *files, struct raum_error *error)
     }
     if (rc == 0 && files)
         rc = static_open(&p->files, files, 0, error);
+    if (rc == 0)
+        rc = app_new(&p->app, app, error);
     if (rc) {
         pages_free(p);
         p = NULL;
@@ -118,9 +124,20 @@ static int send_page(struct call *c, const char *name)
     return rc ? rc : static_item_reply(item, c->http);
 }
 
+/* To a browser the app says it, which also knows what this device has and the server does not. */
 static int not_found(struct call *c)
 {
+    const char *accept = http_header(c->http, "Accept");
+    if (c->server->pages->app && accept && strstr(accept, "text/html"))
+        return app_send_page(c->server->pages->app, c, 404);
     return call_fail(c, 404, "NOT_FOUND", "nothing is here");
+}
+
+/* A page of the app; of a program without it, a small one. */
+static int app_or(struct call *c, const char *small)
+{
+    struct app *app = c->server->pages->app;
+    return app ? app_send_page(app, c, 200) : send_page(c, small);
 }
 
 /* ---- pages ---- */
@@ -130,7 +147,7 @@ static int welcome(struct call *c)
 {
     struct static_files *files = c->server->pages->files;
     int rc = files ? static_reply(files, c->http, "/") : RAUM_ENOT_FOUND;
-    return rc == RAUM_ENOT_FOUND ? send_page(c, "welcome") : rc;
+    return rc == RAUM_ENOT_FOUND ? app_or(c, "welcome") : rc;
 }
 
 static int reset(struct call *c)
@@ -140,7 +157,7 @@ static int reset(struct call *c)
 
 static int invitation(struct call *c)
 {
-    return send_page(c, "invitation");
+    return app_or(c, "invitation");
 }
 
 static int verified(struct call *c)
@@ -150,8 +167,12 @@ static int verified(struct call *c)
 
 static int from_folder(struct call *c)
 {
-    struct static_files *files = c->server->pages->files;
-    int rc = files ? static_reply(files, c->http, c->http->path) : RAUM_ENOT_FOUND;
+    struct pages *p = c->server->pages;
+    int rc = p->files ? static_reply(p->files, c->http, c->http->path) : RAUM_ENOT_FOUND;
+    if (rc == RAUM_ENOT_FOUND)
+        rc = app_send_file(p->app, c, c->http->path);
+    if (rc == RAUM_ENOT_FOUND && app_has_page(p->app, c->http->path))
+        rc = app_send_page(p->app, c, 200);
     return rc == RAUM_ENOT_FOUND ? not_found(c) : rc;
 }
 
@@ -205,7 +226,7 @@ static int space_address(struct call *c)
     if (rc || !role)
         return not_found(c);
     if (strcmp(now, slug) == 0)
-        return send_page(c, "welcome");
+        return app_or(c, "welcome");
     /* The rest is decoded and could hold anything; only plain characters travel on. */
     const char *rest = behind ? behind : "";
     if (strspn(rest, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._~-") !=

@@ -15,9 +15,11 @@ struct page_file {
 extern const struct page_file page_files[]; /* ends with name NULL */
 
 struct pages;
+struct app_file;
 
-/* files: a folder, or NULL. NOT_FOUND: there is none. */
-int pages_new(struct pages **out, const char *files, struct raum_error *error) BASE_CHECK;
+/* files: a folder, or NULL. NOT_FOUND: there is none. app: as app_new takes it. */
+int pages_new(struct pages **out, const char *files, const struct app_file *app,
+              struct raum_error *error) BASE_CHECK;
 void pages_free(struct pages *p); /* NULL is fine */
 
 #endif
