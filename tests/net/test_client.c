@@ -359,7 +359,26 @@ static void test_stream(void **state)
     http_stream_unref(theirs);
     assert_int_equal(read_some(s, &in), 0); /* what came before the end is read first */
     assert_string_equal(buf_text(&in), "data: 2\n\n");
-    assert_int_equal(read_some(s, &in), RAUM_EUNREACHABLE); /* cut off: its last chunk is missing */
+    assert_int_equal(read_some(s, &in), RAUM_END);
+    assert_int_equal(client_stream_read(s, 50, &in, NULL), RAUM_END);
+    client_stream_free(s);
+    buf_release(&in);
+}
+
+/* Without its last chunk it has not ended. */
+static void test_stream_cut(void **state)
+{
+    struct buf in;
+    (void)state;
+    buf_init(&in, 1 << 20);
+    struct client_stream *s = open_stream("/stream");
+    assert_int_equal(client_stream_read(s, 50, &in, NULL), 0);
+    struct http_stream *theirs = kit_take_stream();
+    assert_int_equal(http_stream_send(theirs, "data: 1\n\n", 9), 0);
+    assert_int_equal(read_some(s, &in), 0);
+    http_stream_close(theirs);
+    http_stream_unref(theirs);
+    assert_int_equal(read_some(s, &in), RAUM_EUNREACHABLE);
     assert_int_equal(client_stream_read(s, 50, &in, NULL), RAUM_EUNREACHABLE);
     client_stream_free(s);
     buf_release(&in);
@@ -413,11 +432,12 @@ static void test_stream_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_exchange),    cmocka_unit_test(test_headers),
-        cmocka_unit_test(test_limits),      cmocka_unit_test(test_unreachable),
-        cmocka_unit_test(test_redirects),   cmocka_unit_test(test_liars),
-        cmocka_unit_test(test_ipv6),        cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_stream_held), cmocka_unit_test(test_stream_refused),
+        cmocka_unit_test(test_exchange),       cmocka_unit_test(test_headers),
+        cmocka_unit_test(test_limits),         cmocka_unit_test(test_unreachable),
+        cmocka_unit_test(test_redirects),      cmocka_unit_test(test_liars),
+        cmocka_unit_test(test_ipv6),           cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_stream_cut),     cmocka_unit_test(test_stream_held),
+        cmocka_unit_test(test_stream_refused),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
