@@ -79,8 +79,18 @@ export class Media {
     const answer = await ask(`/api/v1/media/${encodeURIComponent(id)}${part}`);
     if (!answer?.ok) throw await refused(answer);
     const blob = await answer.blob();
-    await this.#keep(this.#cached(space, id, variant), blob);
+    const facts = answer.headers.get('raum-media');
+    if (variant !== 'thumb' || !await this.#take(space, id, facts, blob))
+      await this.#keep(this.#cached(space, id, variant), blob);
     return blob;
+  }
+
+  /* A small one that was to be fetched anyway is the engine's. */
+  async #take(space: string, id: string, facts: string | null, blob: Blob): Promise<boolean> {
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    const { value } = await this.#core.call<{ kept: boolean }>(0, 'media.take',
+                                                               { space, id, facts }, bytes);
+    return value.kept;
   }
 
   /** What was kept of spaces that the account is in no more goes. */
