@@ -1,7 +1,8 @@
 // npm run bench: the engine beside Dexie in one Chromium, and what a second device needs to have
 // 100,000 rows. Ratios count; a busy machine slows both. RAUM: the program, else build/raum.
+//   npm run bench [-- beside | hydrate]
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -77,9 +78,9 @@ async function hydrate() {
 }
 
 try {
-  await beside();
-  if (existsSync(program)) await hydrate();
-  else console.log(`hydrate: ${program} is not built`);
+  const only = process.argv[2];
+  if (only !== 'hydrate') await beside();
+  if (only !== 'beside') await hydrate();
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }

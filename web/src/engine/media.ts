@@ -76,7 +76,8 @@ export class Media {
 
   async #fetch(space: string, id: string, variant: Variant): Promise<Blob> {
     const part = variant === 'original' ? '' : `/${variant}`;
-    const answer = await ask(`/api/v1/media/${encodeURIComponent(id)}${part}`);
+    const at = encodeURIComponent; // G-P7: an id counts in its own space only
+    const answer = await ask(`/api/v1/media/${at(id)}${part}?space=${at(space)}`);
     if (!answer?.ok) throw await refused(answer);
     const blob = await answer.blob();
     const facts = answer.headers.get('raum-media');
