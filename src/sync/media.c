@@ -366,6 +366,7 @@ static int take_answer(struct media_sync *m, int64_t now_ms, const struct media_
 int media_sync_answer(struct media_sync *m, int64_t now_ms, const struct media_heard *heard,
                       struct raum_error *error)
 {
+    int rc = 0;
     if (m->state != MEDIA_ASKED)
         return err_at(error, "sync", RAUM_EUSAGE, "nothing was asked");
     m->state = MEDIA_READY;
@@ -380,6 +381,8 @@ int media_sync_answer(struct media_sync *m, int64_t now_ms, const struct media_h
         pause_until(m, now_ms, heard->retry_ms,
                     heard->status == 503 ? "the server is busy" : "the server's disk is full");
     else
-        return take_answer(m, now_ms, heard, error);
-    return 0;
+        rc = take_answer(m, now_ms, heard, error);
+    if (rc)
+        m->state = MEDIA_ASKED;
+    return rc;
 }

@@ -70,11 +70,17 @@ void media_sync_free(struct media_sync *m); /* NULL is fine */
 /* Puts originals (and thumbs) that are not here on the list: all of a plan with `originals`.
  * Whoever wants one says media_work_add(MEDIA_DO_WHOLE) and a plan with its part. */
 int media_sync_want_all(struct media_sync *m, struct raum_error *error) BASE_CHECK;
-/* Errors are of this device (disk, damage). */
+/* Errors are of this device (disk, damage). After one the step stands: the answer can be given
+ * again. */
 int media_sync_next(struct media_sync *m, int64_t now_ms, struct media_step *out,
                     struct raum_error *error) BASE_CHECK;
 int media_sync_answer(struct media_sync *m, int64_t now_ms, const struct media_heard *heard,
                       struct raum_error *error) BASE_CHECK;
+/* Beside the turns: a thumb that somebody wanted to see at once, with what the server said of it
+ * ("raum-media"). *kept false: nothing was to be fetched, or it is not what was said. */
+int media_sync_take_thumb(struct pictures *p, uint32_t space, const char *id, const char *facts,
+                          const void *data, size_t len, bool *kept,
+                          struct raum_error *error) BASE_CHECK;
 /* Since media_sync_new. */
 const struct media_counts *media_sync_counts(const struct media_sync *m);
 /* Why the last request was not answered well; NULL when it was. */

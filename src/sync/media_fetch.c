@@ -69,22 +69,52 @@ static bool read_facts(const char *text, struct media_ref *out)
 }
 
 /* Within a transaction: unless nobody wants it any more. */
+static int put_thumb(struct pictures *p, uint32_t space, const struct media_ref *ref,
+                     const void *data, size_t len, bool *kept, struct raum_error *error)
+{
+    struct media_ref there;
+    struct raum *r = p->raum;
+    bool wanted = false;
+    *kept = false;
+    int rc = media_work_has(r, space, ref->id, MEDIA_DO_THUMB, &wanted, error);
+    if (rc || !wanted)
+        return rc;
+    rc = media_store_put_thumb(p->store, ref->hash, data, len, error);
+    if (rc == 0 && media_refs_find(r, space, ref->id, true, &there, NULL) != 0)
+        rc = media_refs_add(r, space, ref, error);
+    if (rc == 0)
+        rc = media_work_done(r, space, ref->id, MEDIA_DO_THUMB, error);
+    *kept = rc == 0;
+    return rc;
+}
+
+int media_sync_take_thumb(struct pictures *p, uint32_t space, const char *id, const char *facts,
+                          const void *data, size_t len, bool *kept, struct raum_error *error)
+{
+    struct media_ref ref = {0};
+    *kept = false;
+    if (!media_work_is_id(id, strlen(id)) || !read_facts(facts, &ref))
+        return 0;
+    snprintf(ref.id, sizeof ref.id, "%s", id);
+    int rc = replica_begin(p->raum, error);
+    if (rc)
+        return rc;
+    rc = replica_end(p->raum, put_thumb(p, space, &ref, data, len, kept, error), error);
+    *kept = *kept && rc == 0;
+    if (rc != RAUM_EUNSUPPORTED_MEDIA && rc != RAUM_ETOO_LARGE)
+        return rc;
+    err_clear(error); /* its turn says why */
+    return 0;
+}
+
 static int keep_thumb(struct media_sync *m, const struct media_ref *ref,
                       const struct media_heard *heard, struct raum_error *error)
 {
-    struct media_ref there;
-    bool wanted = false;
-    int rc = media_work_has(m->r, m->job.space, m->job.id, MEDIA_DO_THUMB, &wanted, error);
-    if (rc || !wanted)
-        return rc;
-    rc = media_store_put_thumb(m->p->store, ref->hash, heard->body, heard->len, error);
-    if (rc == 0 && media_refs_find(m->r, m->job.space, m->job.id, true, &there, NULL) != 0)
-        rc = media_refs_add(m->r, m->job.space, ref, error);
-    if (rc == 0)
-        rc = media_work_done(m->r, m->job.space, m->job.id, MEDIA_DO_THUMB, error);
-    if (rc == 0 && m->plan.originals)
+    bool kept;
+    int rc = put_thumb(m->p, m->job.space, ref, heard->body, heard->len, &kept, error);
+    if (rc == 0 && kept && m->plan.originals)
         rc = media_work_add(m->r, m->job.space, m->job.id, MEDIA_DO_WHOLE, error);
-    m->counts.thumbs += rc == 0;
+    m->counts.thumbs += rc == 0 && kept;
     return rc;
 }
 
@@ -209,10 +239,12 @@ static int take_part(struct media_sync *m, int64_t now_ms, const struct media_he
     buf_add(&m->down.data, heard->body, heard->len);
     int rc = buf_error(&m->down.data, error);
     if (rc == 0 && m->down.data.len == total)
-        return finish_whole(m, error);
-    if (rc == 0)
+        rc = finish_whole(m, error);
+    else if (rc == 0)
         rc = media_coming_add(m->r->env, m->r->folder, m->down.hash, at, heard->body, heard->len,
                               error);
+    if (rc && m->down.data.len > at)
+        m->down.data.len = at; /* it comes again */
     return rc;
 }
 

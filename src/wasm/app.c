@@ -212,6 +212,8 @@ void app_close(struct app *app)
         drop_handles(x);
     session_free(app->session);
     app->session = NULL;
+    media_sync_free(app->media);
+    app->media = NULL;
     sse_release(&app->sse);
     if (app->joining != app->raum)
         raum_close(app->joining);

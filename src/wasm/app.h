@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "engine/scope.h"
 #include "modules/pictures.h"
+#include "sync/media.h"
 #include "sync/session.h"
 #include "sync/sse.h"
 
@@ -31,6 +32,7 @@ struct app {
     struct raum *joining; /* what is about to become the account's; may be `raum` itself */
     struct pictures pictures;
     struct session *session;
+    struct media_sync *media;
     struct sse sse;
     struct client *clients;
     struct watch *watches;
@@ -60,7 +62,8 @@ struct call_entry {
 };
 /* Each ends with an entry without a name. */
 extern const struct call_entry calls_life[], calls_rows[], calls_spaces[], calls_modules[],
-    calls_wardrobe[], calls_media[], calls_keys[], calls_join[], calls_sync[];
+    calls_wardrobe[], calls_media[], calls_keys[], calls_join[], calls_sync[],
+    calls_media_sync[];
 
 /* ---- arguments: USAGE says which one is wrong ---- */
 

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "engine/conflicts.h"
 #include "engine/intern.h"
+#include "engine/media_work.h"
 #include "engine/quarantine.h"
 #include "engine/spaces.h"
 #include "schema/rights.h"
@@ -136,11 +137,12 @@ static int count_quarantine(void *arg, const struct quarantine *q, struct raum_e
     return 0;
 }
 
-/* {pending, parked, conflicts, quarantined} of all spaces. */
+/* {pending, parked, conflicts, quarantined, uploads, refused} of all spaces. */
 static int totals(struct call *c)
 {
     struct raum *r = c->app->raum;
     struct outgoing_state state = {0};
+    struct media_state pictures = {0};
     struct tell t = {.c = c};
     int64_t conflicts = 0, some;
     int rc = outgoing_state(r, 0, &state, c->error);
@@ -153,11 +155,15 @@ static int totals(struct call *c)
     }
     if (rc == 0)
         rc = quarantine_each(r, count_quarantine, &t, c->error);
+    if (rc == 0)
+        rc = media_work_state(r, 0, &pictures, c->error);
     json_open_object(c->out);
     answer_int(c, "pending", state.pending);
     answer_int(c, "parked", state.parked);
     answer_int(c, "conflicts", conflicts);
     answer_int(c, "quarantined", t.count);
+    answer_int(c, "uploads", pictures.unsent);
+    answer_int(c, "refused", pictures.refused);
     json_close_object(c->out);
     return rc;
 }

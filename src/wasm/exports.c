@@ -19,7 +19,7 @@ size_t raum_bytes_len(void) EXPORT(raum_bytes_len);
 
 static const struct call_entry *const tables[] = {
     calls_life, calls_rows, calls_spaces, calls_modules, calls_wardrobe,
-    calls_media, calls_keys, calls_join, calls_sync,
+    calls_media, calls_keys, calls_join, calls_sync, calls_media_sync,
 };
 static struct app app;
 static struct buf answer, bytes;

@@ -613,6 +613,92 @@ static void test_hostile_server(void **state)
     assert_string_equal(here("pic"), "original");
 }
 
+static struct raum_env real;
+static bool busy;
+
+static int write_or_busy(void *ctx, const char *path, const void *data, size_t len, int mode)
+{
+    bool now = busy;
+    busy = false;
+    return now ? RAUM_EBUSY : real.file_write(ctx, path, data, len, mode);
+}
+
+/* A device that cannot write at this moment hears the same answer again: nothing is asked twice,
+ * and no part is taken for two. */
+static void test_heard_again(void **state)
+{
+    (void)state;
+    put_there("pic");
+    arrive("row", "pic", NULL);
+    OK(replica_begin(p.raum, &error));
+    OK(media_work_add(p.raum, team, "pic", MEDIA_DO_WHOLE, &error));
+    OK(replica_commit(p.raum, &error));
+    real = p.world.env;
+    p.world.env.file_write = write_or_busy;
+    enum media_action action = MEDIA_ASK;
+    int failed = 0;
+    while (action == MEDIA_ASK) {
+        struct media_step step;
+        struct answer a;
+        OK(media_sync_next(m, p.world.now_ms, &step, &error));
+        if ((action = step.action) != MEDIA_ASK)
+            break;
+        serve(&step, &a);
+        const struct media_heard heard = {
+            .status = a.status, .body = a.body, .len = a.len, .arg = &a, .header = answer_header};
+        busy = true;
+        assert_int_equal(media_sync_answer(m, p.world.now_ms, &heard, &error), RAUM_EBUSY);
+        failed++;
+        err_clear(&error);
+        OK(media_sync_answer(m, p.world.now_ms, &heard, &error));
+        free(a.body);
+    }
+    assert_true(failed > 3);
+    assert_string_equal(here("pic"), "original");
+    assert_int_equal(media_sync_counts(m)->thumbs, 1);
+    assert_int_equal(media_sync_counts(m)->originals, 1);
+    assert_int_equal(state_of(team).refused, 0);
+}
+
+/* A thumb that somebody fetched to look at is kept if it was to be fetched, and as it was said. */
+static void test_taken_beside(void **state)
+{
+    struct there *t = put_there("pic");
+    char facts[200];
+    void *webp, *png;
+    size_t len, png_len;
+    bool kept = true;
+    (void)state;
+    snprintf(facts, sizeof facts,
+             "hash=%s; type=jpg; bytes=%zu; width=24; height=32; purpose=me", t->hash, t->len);
+    webp = place_file("gps.webp", &len);
+    png = place_file("gps.png", &png_len);
+#define TAKE(id, facts, data, len)                                                                 \
+    OK(media_sync_take_thumb(&p.pictures, team, id, facts, data, len, &kept, &error))
+    TAKE("pic", facts, webp, len); /* no row shows it */
+    assert_false(kept);
+    arrive("row", "pic", NULL);
+    TAKE("pic", NULL, webp, len);
+    assert_false(kept);
+    TAKE("pic", "hash=00", webp, len);
+    assert_false(kept);
+    TAKE("../pic", facts, webp, len);
+    assert_false(kept);
+    TAKE("pic", facts, png, png_len);
+    assert_false(kept);
+    assert_int_equal(kit_raw(p.raum, "SELECT count(*) FROM media"), 0);
+    assert_int_equal(state_of(team).coming, 1);
+    TAKE("pic", facts, webp, len);
+    assert_true(kept);
+    assert_string_equal(here("pic"), "thumb");
+    assert_int_equal(state_of(team).coming, 0);
+    assert_int_equal(turn(), MEDIA_IDLE); /* it is not fetched again */
+    TAKE("pic", facts, webp, len);
+    assert_false(kept);
+    free(webp);
+    free(png);
+}
+
 /* Ids that are none, or an adopted account picture's, are never asked for. */
 static void test_ids(void **state)
 {
@@ -674,6 +760,7 @@ int main(void)
         T(test_sent_whatever_is_lost), T(test_sent_in_parts),   T(test_refused),  T(test_waiting),
         T(test_deleted_while_sent),    T(test_fetched),         T(test_ids),      T(test_let_go),
         T(test_hostile_server),        T(test_sent_by_another), T(test_not_kept),
+        T(test_heard_again),           T(test_taken_beside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 # The engine's own tests as WebAssembly programs: build-wasm/tests/NAME.wasm. Sourced by
-# scripts/wasm. Left out are those about processes, signals, the native env, and libvips.
+# scripts/wasm. Left out are those about processes, signals, the native env, and libvips. They are
+# linked at -O0, without wasm-opt, which would take longer than all the rest.
 programs="
 base/arena:test_arena.c alloc.c
 base/buf:test_buf.c alloc.c
@@ -72,7 +73,7 @@ program() { # program FOLDER/NAME FILE…
     done
     printf 'build $out/tests/%s.wasm: link %s $out/tests/obj/shim.o %s $out/obj/sqlite3.o\n' \
         "$name" "$mine" "$engine"
-    printf ' flags = -O1 %s %s\n' "$(flat "$target" "$link")" "$wrap"
+    printf ' flags = -O0 %s %s\n' "$(flat "$target" "$link")" "$wrap"
     all="$all \$out/tests/$name.wasm"
 }
 

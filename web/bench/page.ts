@@ -60,7 +60,6 @@ async function spaces(peer: Peer): Promise<string[]> {
 }
 
 async function run(): Promise<Result[]> {
-  await engine.start();
   const peer = new Peer();
   const ids = await spaces(peer);
   const here = ids[SPACES >> 1]!;
@@ -90,4 +89,32 @@ async function run(): Promise<Result[]> {
   return results;
 }
 
-Object.assign(window, { run });
+/* ---- what another device then fetches ---- */
+
+async function fill(rows: number): Promise<void> {
+  for (let from = 0; from < rows; from += 1000)
+    await engine.call('insert.many', { table: 'tasks', rows: rowsOf(0, from, 1000) });
+}
+
+const main = { long: 0, longest: 0, frames: 0, gap: 0 };
+/* Notes every long task and every frame of the main thread from now on. */
+function look(): void {
+  new PerformanceObserver((list) => {
+    for (const { duration } of list.getEntries()) {
+      main.long++;
+      main.longest = Math.max(main.longest, duration);
+    }
+  }).observe({ type: 'longtask' });
+  let last = performance.now();
+  const frame = () => {
+    const now = performance.now();
+    main.gap = Math.max(main.gap, now - last);
+    main.frames++;
+    last = now;
+    requestAnimationFrame(frame);
+  };
+  requestAnimationFrame(frame);
+  engine.live('SELECT id, title FROM tasks ORDER BY sortOrder LIMIT 200').subscribe(() => {});
+}
+
+Object.assign(window, { engine, started: engine.start(), run, fill, look, seen: () => main });

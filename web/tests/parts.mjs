@@ -174,7 +174,7 @@ async function said(chromium, base) {
   await switches.nth(1).click();
   await page.waitForSelector('.toast.bad');
   await page.evaluate(() => window.double.state({ sync: { phase: 'offline', pending: 3, parked: 0,
-    quarantined: 0, conflicts: 0, coming: 0, uploads: 0 } }));
+    quarantined: 0, conflicts: 0, coming: 0, uploads: 0, refused: 0 } }));
   good(await page.locator('[data-sync=offline]', { hasText: 'Offline, 3 wait' }).count() >= 1,
     'offline is not said');
   await page.evaluate(() => window.double.state({ notices: ['plain-http'] }));

@@ -19,7 +19,7 @@ const nothing: EngineState = {
   phase: 'starting', role: null, storage: 'opfs', notices: [], account: null, space: null,
   spaces: [],
   sync: { phase: 'idle', pending: 0, parked: 0, quarantined: 0, conflicts: 0, coming: 0,
-    uploads: 0 },
+    uploads: 0, refused: 0 },
 };
 
 class Client implements Engine {

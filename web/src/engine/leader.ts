@@ -4,6 +4,7 @@ import { Core } from './core.ts';
 import { Crypto } from './crypto.ts';
 import { Files } from './files.ts';
 import { Media } from './media.ts';
+import { MediaSync } from './media_sync.ts';
 import { MemoryStore, OpfsStore } from './stores.ts';
 import { changePassphrase, exchangeKeys, personalSpace, refreshSpaces, refused, whoIsSignedIn,
   type Person } from './server.ts';
@@ -21,7 +22,7 @@ const PERSON = '/raum/person.json';
 const REMEMBERED = 4096; // answers, so that a request that comes again is not run again
 const POLL_MS = 60; // between two looks while rows stream in
 const idle: Sync = { phase: 'idle', pending: 0, parked: 0, quarantined: 0, conflicts: 0, coming: 0,
-  uploads: 0 };
+  uploads: 0, refused: 0 };
 
 function failure(error: unknown): Failure {
   if (error instanceof EngineError) return { code: error.code, message: error.message };
@@ -32,6 +33,7 @@ export class Leader implements Listener {
   #core!: Core;
   #media!: Media;
   #syncing: Syncing | null = null;
+  #pictures: MediaSync | null = null;
   #tabs = new Map<string, Tab>();
   #next = 1;
   #answers = new Map<string, Promise<{ value?: unknown; error?: Failure }>>();
@@ -109,6 +111,13 @@ export class Leader implements Listener {
     if (!this.#shared.account) return;
     this.#syncing = new Syncing(this.#core, value.account, value.device, this);
     this.#syncing.nudge();
+    this.#pictures = new MediaSync(this.#core, value.device, this);
+    this.#pictures.nudge();
+  }
+
+  async #stopSyncing(): Promise<void> {
+    await Promise.all([this.#syncing?.stop(), this.#pictures?.stop()]);
+    this.#syncing = this.#pictures = null;
   }
 
   /* Ends a joining that a closed tab left, and learns the person's name. */
@@ -231,7 +240,11 @@ export class Leader implements Listener {
       this.#syncing?.nudge();
       return null;
     },
-    'sync.now': async () => { this.#syncing?.refresh(); return null; },
+    'sync.now': async () => {
+      this.#syncing?.refresh();
+      this.#pictures?.restart();
+      return null;
+    },
     export: async (tab, args) => {
       const { value, bytes } = await this.#core.call<{ name: string; rows: number }>(tab.number,
         'export', args);
@@ -264,8 +277,7 @@ export class Leader implements Listener {
     const account = person.id;
     const personal = await personalSpace();
     const about = { account, personal, take: joining.take };
-    await this.#syncing?.stop();
-    this.#syncing = null;
+    await this.#stopSyncing();
     await this.#core.call(0, 'join.begin', about);
     try {
       const { locked } = await exchangeKeys(this.#core, account, joining);
@@ -282,8 +294,7 @@ export class Leader implements Listener {
   }
 
   async #leave(erase: boolean): Promise<null> {
-    await this.#syncing?.stop();
-    this.#syncing = null;
+    await this.#stopSyncing();
     const media = this.#media;
     await this.#core.call(0, 'account.close', { erase });
     if (erase) media.erase();
@@ -326,6 +337,7 @@ export class Leader implements Listener {
     }
     await this.#look();
     this.#notice('quota', this.#core.files.full);
+    this.#pictures?.nudge();
   }
 
   async #look(): Promise<void> {

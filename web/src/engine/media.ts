@@ -76,11 +76,22 @@ export class Media {
 
   async #fetch(space: string, id: string, variant: Variant): Promise<Blob> {
     const part = variant === 'original' ? '' : `/${variant}`;
-    const answer = await ask(`/api/v1/media/${encodeURIComponent(id)}${part}`);
+    const at = encodeURIComponent; // G-P7: an id counts in its own space only
+    const answer = await ask(`/api/v1/media/${at(id)}${part}?space=${at(space)}`);
     if (!answer?.ok) throw await refused(answer);
     const blob = await answer.blob();
-    await this.#keep(this.#cached(space, id, variant), blob);
+    const facts = answer.headers.get('raum-media');
+    if (variant !== 'thumb' || !await this.#take(space, id, facts, blob))
+      await this.#keep(this.#cached(space, id, variant), blob);
     return blob;
+  }
+
+  /* A small one that was to be fetched anyway is the engine's. */
+  async #take(space: string, id: string, facts: string | null, blob: Blob): Promise<boolean> {
+    const bytes = new Uint8Array(await blob.arrayBuffer());
+    const { value } = await this.#core.call<{ kept: boolean }>(0, 'media.take',
+                                                               { space, id, facts }, bytes);
+    return value.kept;
   }
 
   /** What was kept of spaces that the account is in no more goes. */

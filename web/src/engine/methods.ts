@@ -43,6 +43,15 @@ export interface Conflict {
   at: string;
   by: string;
 }
+/** A picture that the server refused to take, to delete or to give. */
+export interface Refused {
+  space: string;
+  id: string;
+  work: 'send' | 'erase' | 'fetch';
+  code: string;
+  /** In the server's words. */
+  note: string | null;
+}
 export interface Quarantine {
   id: string;
   name: string;
@@ -175,6 +184,9 @@ export interface Methods {
   'conflict.list': { args: Nothing; result: Conflict[] };
   'conflict.restore': { args: { id: number; space: string }; result: null };
   'conflict.dismiss': { args: { id: number; space: string }; result: null };
+  'upload.refused': { args: Nothing; result: Refused[] };
+  /** All of them once more. */
+  'upload.retry': { args: Nothing; result: null };
   'quarantine.list': { args: Nothing; result: Quarantine[] };
   /** Into a new offline space of this account, which is given back. */
   'quarantine.restore': { args: One; result: { rows: number } };

@@ -52,7 +52,11 @@ export interface Sync {
   coming: number;
   /** Pictures whose bytes are still to be sent. */
   uploads: number;
+  /** Pictures that the server refused: `upload.refused` says which, and why. */
+  refused: number;
   trouble?: string;
+  /** Why pictures wait. */
+  picturesWait?: string;
 }
 
 /** plain-http: no durable storage and no locks. no-locks: this browser cannot share between tabs.

@@ -21,7 +21,7 @@ let state: EngineState = {
   account: guest ? null : { id: 'lena', email: 'lena@example.org', name: 'Lena' },
   space: 'p', spaces: guest ? spaces.slice(0, 1) : spaces,
   sync: { phase: 'idle', pending: 0, parked: 1, quarantined: 1, conflicts: 1, coming: 0,
-          uploads: 0 },
+          uploads: 0, refused: 1 },
 };
 const watchers = new Set<(state: EngineState) => void>();
 const queries = new Set<() => void>();
@@ -60,6 +60,7 @@ const answers: Record<string, unknown> = {
   'scene.active': { id: 'scene' },
   'key.status': { keys: 1, passphrase: false, vault: 'server' },
   'account.guest': { data: false },
+  'upload.refused': [{ space: 'f', id: 'f1', work: 'send', code: 'TOO_LARGE', note: null }],
   'parked.list': [{ space: 'f', table: 'tasks', id: 't', code: 'NOT_ALLOWED' }],
   'conflict.list': [{ id: 1, space: 'f', table: 'tasks', row: 't', field: 'title',
                       value: '<b onclick=alert(1)>Brot</b>', at: '2026-11-20T10:00:00Z',

@@ -2,13 +2,10 @@
 // people share a space over the stream, what was written offline arrives, keys have copies. The last
 // line: `N passed, N failed`.
 //   node server.mjs PROGRAM
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import http from 'node:http';
-import { createServer } from 'node:net';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { call, launchKept, open, serve, state, until } from './kit.mjs';
+import { call, launchKept, open, post, serveWhole, state, until } from './kit.mjs';
 
 const program = process.argv[2];
 const scratch = mkdtempSync(join(tmpdir(), 'raum-engine-server-'));
@@ -19,53 +16,26 @@ function check(what, good, detail = '') {
   else failed++;
   if (!good) console.log(`FAIL ${what}: ${JSON.stringify(detail)}`);
 }
-const freePort = () => new Promise((resolve) => {
-  const probe = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = probe.address();
-    probe.close(() => resolve(port));
-  });
-});
-
-const port = await freePort();
 let reachable = true;
-const open_ = new Set();
-/** What is not of the page goes to the server, as if both were one. */
-const page = await serve((request, response) => {
-  if (!/^\/(api|sync)\//.test(request.url)) return false;
+let refuses = null; // what the server says to new pictures
+const asked = []; // about pictures
+const page = await serveWhole(program, join(scratch, 'data'), (request, response) => {
   if (!reachable) {
     request.socket.destroy();
     return true;
   }
-  const there = http.request({ port, host: '127.0.0.1', method: request.method, path: request.url,
-    headers: request.headers }, (answer) => {
-    response.writeHead(answer.statusCode, answer.headers);
-    answer.pipe(response);
-  });
-  open_.add(response);
-  response.on('close', () => { open_.delete(response); there.destroy(); });
-  there.on('error', () => response.destroy());
-  request.pipe(there);
+  if (request.url.startsWith('/api/v1/media')) asked.push(`${request.method} ${request.url}`);
+  if (!refuses || request.method !== 'POST' || request.url !== '/api/v1/media') return false;
+  request.resume();
+  response.writeHead(413, { 'Content-Type': 'application/json' });
+  response.end(JSON.stringify({ error: refuses }));
   return true;
 });
 function cut() {
   reachable = false;
-  for (const response of open_) response.destroy();
+  page.cut();
 }
 
-const origin = page.address.replace(/\/$/, '');
-const child = spawn(program, ['--data', join(scratch, 'data'), 'serve', '--listen',
-  `127.0.0.1:${port}`, '--no-limits', '--origin', origin], { stdio: ['ignore', 'pipe', 'ignore'] });
-await new Promise((resolve, reject) => {
-  child.stdout.on('data', (text) => { if (String(text).includes('listening')) resolve(); });
-  child.on('exit', (code) => reject(new Error(`the server ended with ${code}`)));
-});
-child.removeAllListeners('exit');
-
-const post = (tab, path, body) => tab.evaluate(async ([p, b]) => {
-  const answer = await fetch(p, { method: 'POST', headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify(b) });
-  return { status: answer.status, body: await answer.json().catch(() => null) };
-}, [path, body]);
 const titles = async (tab) => (await call(tab, 'query',
   { sql: 'SELECT title FROM tasks ORDER BY title' })).map((row) => row.title);
 const settled = (tab) => until('idle', async () => {
@@ -135,6 +105,66 @@ async function together(anna, other) {
     (s) => s.type === 'family'), 15000), (await state(anna)).spaces);
 }
 
+const data = join(import.meta.dirname, '../../../tests/data/media');
+const add = (tab, file) => tab.evaluate(async (text) => window.engine.media.add(
+  window.fetchless(text), { purpose: 'me', file: 'photo' }),
+  readFileSync(join(data, file)).toString('base64'));
+const mediaOf = async (tab, id) => (await call(tab, 'query',
+  { sql: 'SELECT mediaId FROM meImages WHERE id = ?', params: [id] }))[0]?.mediaId;
+const thumb = (tab, media) => tab.evaluate(async (id) => {
+  const blob = await window.blobOf(await window.engine.media.url(id, 'thumb'));
+  return blob.size;
+}, media).catch(() => 0);
+const syncIs = (tab, wanted) => until('so', async () => {
+  const { sync } = await state(tab);
+  return Object.entries(wanted).every(([key, value]) => sync[key] === value);
+}, 15000);
+
+// G-P5, G-O1: bytes go beside the rows; what the server refuses is said with its reason, and can
+// be sent again; small ones come without being looked at, and are there without a network.
+async function pictures(anna, other) {
+  for (const tab of [anna, other]) await call(tab, 'space.use', { space: 'personal' });
+  refuses = { code: 'TOO_LARGE', message: 'no more than a stamp' };
+  const first = await add(anna, 'gps.png');
+  check('a refused picture is counted', await syncIs(anna, { uploads: 0, refused: 1 }),
+        (await state(anna)).sync);
+  const [refused] = await call(anna, 'upload.refused');
+  const media = await mediaOf(anna, first.id);
+  check('… with its reason', refused?.code === 'TOO_LARGE' && refused.work === 'send' &&
+    refused.note === 'no more than a stamp' && refused.id === media, refused);
+  check('its row is elsewhere all the same', await until('row', async () =>
+    await mediaOf(other, first.id) === media, 15000));
+  refuses = null;
+  await call(anna, 'upload.retry');
+  check('once more: it is taken', await syncIs(anna, { uploads: 0, refused: 0 }) &&
+    (await call(anna, 'upload.refused')).length === 0, (await state(anna)).sync);
+
+  cut();
+  const second = await add(anna, 'gps.jpg');
+  check('what waits is counted', await syncIs(anna, { uploads: 1, refused: 0 }),
+        (await state(anna)).sync);
+  reachable = true;
+  for (const tab of [anna, other]) await call(tab, 'sync.now');
+  check('… and arrives', await syncIs(anna, { uploads: 0, pending: 0 }), (await state(anna)).sync);
+  const both = [media, await mediaOf(anna, second.id)];
+  const came = (id) => asked.filter((one) => one.startsWith(`GET /api/v1/media/${id}/thumb`));
+  check('small ones come by themselves', await until('thumbs', async () => await mediaOf(other,
+    second.id) && (await state(other)).sync.phase === 'idle' && both.every((id) =>
+    came(id).length > 0), 15000), asked);
+  await until('kept', async () => await thumb(other, both[0]) && await thumb(other, both[1]), 15000);
+  const before = asked.length;
+  cut();
+  await other.reload();
+  await other.evaluate(() => window.started);
+  await call(other, 'space.use', { space: 'personal' });
+  const sizes = await Promise.all(both.map((id) => thumb(other, id)));
+  check('they are there without a network', sizes.every((size) => size > 0), sizes);
+  reachable = true;
+  await call(other, 'sync.now');
+  check('what is there is not asked for again', await settled(other) &&
+    !asked.slice(before).some((one) => one.includes('/thumb')), asked.slice(before));
+}
+
 async function away(tab) {
   await post(tab, '/api/auth/sign-out', {});
   await call(tab, 'account.leave', { erase: true });
@@ -149,13 +179,13 @@ try {
   const anna = await taken(context);
   const elsewhere = await second(profiles[1]);
   await together(anna, elsewhere.tab);
+  await pictures(anna, elsewhere.tab);
   await away(elsewhere.tab);
   await elsewhere.context.close();
   await context.close();
 } catch (error) {
   check('the tests run to their end', false, error.stack);
 }
-child.kill();
 page.close();
 rmSync(scratch, { recursive: true, force: true });
 console.log(`${passed} passed, ${failed} failed`);
