@@ -102,6 +102,9 @@ struct job {
     struct agent_replica *replica;
     struct arena arena;
     struct tool_call call;
+    struct tool_generator generator;
+    struct agent_note *note; /* of a tool's call; else NULL */
+    struct agent_who fresh;  /* as it was asked for anew within the call */
 };
 
 static int enter(struct job *j, const char *run, struct raum_error *error)
@@ -122,9 +125,33 @@ static int enter(struct job *j, const char *run, struct raum_error *error)
                                  .actor = j->who->agent,
                                  .run = run,
                                  .media = h->o.media,
-                                 .generator = h->o.generator,
+                                 .generator =
+                                     j->note && h->o.port->generate ? &j->generator : NULL,
                                  .hooks = {&j->running, tell_progress, is_over}};
     return is_over(&j->running) ? err_set(error, RAUM_EINTERRUPTED, NULL) : 0;
+}
+
+/* The replica is the others' while pictures are made, and comes back with their rows: what the
+ * server has is asked for anew, and whether the agent still holds. */
+static int make(void *ctx, struct tool_call *call, const struct picture_order *order,
+                const char *const *what, struct picture_answer *out, bool *prompted,
+                struct raum_error *error)
+{
+    struct job *j = ctx;
+    const struct agent_port *port = j->host->o.port;
+    const char *run = call->run;
+    (void)what;
+    *prompted = false;
+    call->scope = NULL;
+    agent_pool_leave(j->host->pool, j->replica);
+    j->replica = NULL;
+    int result = port->generate(port->ctx, order, j->note, is_over, &j->running, out, error);
+    if (result == 0)
+        result = port->holds(port->ctx, j->who->agent, &j->arena, &j->fresh, error);
+    if (result < 0)
+        return result;
+    j->who = &j->fresh;
+    return enter(j, run, error);
 }
 
 /* What a failed call wrote is not told to anybody: the replica comes anew from the relay. */
@@ -143,6 +170,7 @@ static void job_begin(struct job *j, struct agent_host *h, const struct agent_wh
                       const struct tool_hooks *hooks)
 {
     *j = (struct job){.host = h, .who = who, .running = {.who = who, .hooks = hooks}};
+    j->generator = (struct tool_generator){j, make};
     arena_init(&j->arena, ARENA_BYTES);
     begin(h, &j->running);
 }
@@ -285,6 +313,9 @@ int agent_host_tool(struct agent_host *h, const struct agent_who *who, const cha
                               .at = now_ms(h)};
     buf_init(&note.writes, WRITES_MAX);
     digest(h, args, l.digest);
+    note.digest = l.digest;
+    note.outcome = "ok";
+    j.note = &note;
     int result = take_rate(h, who, tool, error);
     if (result == 0)
         result = run_tool(&j, &note, &l, args, json, more, error);

@@ -16,11 +16,10 @@ struct agent_host;
 struct agent_host_options {
     const struct raum_env *env;
     const struct agent_port *port;
-    const char *root;                       /* folder of replicas */
-    const struct tool_media *media;         /* see tools.h; may be NULL */
-    const struct tool_generator *generator; /* may be NULL */
-    bool unlimited;                         /* no rate: tests and benchmarks only */
-    int awake_max, idle_ms;                 /* as pool.h says */
+    const char *root;               /* folder of replicas */
+    const struct tool_media *media; /* see tools.h; may be NULL */
+    bool unlimited;                 /* no rate: tests and benchmarks only */
+    int awake_max, idle_ms;         /* as pool.h says */
     /* An agent does not hold any more: whoever keeps something open for it closes it. On some
      * thread; may be NULL. */
     void (*ended)(void *arg, const char *agent);

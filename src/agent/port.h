@@ -46,6 +46,11 @@ struct agent_port {
      */
     int (*exchange)(void *ctx, const char *account, const char *space, const void *body, size_t len,
                     struct agent_note *note, struct buf *answer, struct raum_error *error);
+    /* Pictures made in the agent's name, which takes long; `note` is logged with their rows. `stop`
+     * ends it. NULL: nobody makes any. */
+    int (*generate)(void *ctx, const struct picture_order *order, struct agent_note *note,
+                    bool (*stop)(void *arg), void *arg, struct picture_answer *out,
+                    struct raum_error *error);
     /* A call that wrote nothing. */
     int (*log)(void *ctx, const struct agent_note *note, struct raum_error *error);
 };

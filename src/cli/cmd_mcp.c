@@ -2,6 +2,7 @@
  */
 #include "base/id.h"
 #include "cli/mcp_agent.h"
+#include "cli/mcp_pictures.h"
 #include "cli/mcp_stdio.h"
 #include "cli/pool.h"
 #include "tools/host.h"
@@ -18,6 +19,7 @@ struct mcp_run {
     struct pool pool;
     struct tools_host host;
     struct tool_media media;
+    struct mcp_pictures pictures;
     struct tool_grant grant;
     const char *names[NAMES_MAX];
     char run[ID_TEXT];
@@ -65,14 +67,17 @@ static int open_host(struct cli *cli, struct mcp_run *m)
         rc = raum_handle_agent(cli->scope, AGENT, &cli->error);
     if (rc)
         return rc;
+    const char *agent = m->agent ? mcp_agent_id(m->agent) : AGENT;
     if (m->agent)
-        rc = raum_handle_agent(cli->scope, mcp_agent_id(m->agent), &cli->error);
+        rc = raum_handle_agent(cli->scope, agent, &cli->error);
     if (rc)
         return rc;
     id_new(&ids, env, m->run);
+    mcp_pictures_init(&m->pictures, cli, &m->pool, agent);
     m->media = (struct tool_media){&m->pool.pictures, tool_media_pictures};
     m->host.base = (struct tool_call){
-        .scope = cli->scope, .env = env, .actor = AGENT, .run = m->run, .media = &m->media};
+        .scope = cli->scope, .env = env, .actor = AGENT, .run = m->run, .media = &m->media,
+        .generator = &m->pictures.port};
     m->host.gate.grant = m->agent ? mcp_agent_grant(m->agent) : &m->grant;
     m->host.gate.log = m->agent ? mcp_agent_log : NULL;
     m->host.gate.log_ctx = m->agent;

@@ -82,6 +82,12 @@ static int find(struct trying *y)
     return 0;
 }
 
+static bool is_stopped(void *arg)
+{
+    (void)arg;
+    return cli_stop;
+}
+
 /* Whoever has no server has the collage; whose server is away is told of it. */
 static int reach(struct trying *y)
 {
@@ -96,6 +102,7 @@ static int reach(struct trying *y)
     }
     if (y->here)
         return 0;
+    cli->remote->stop = is_stopped;
     int rc = online_open(cli);
     if (rc == RAUM_EUNREACHABLE)
         return cli_fail(cli, rc, "%s",
@@ -180,7 +187,7 @@ static int make(struct trying *y)
     int rc = pool_open(&pool, cli);
     if (rc == 0)
         rc = y->here ? try_on_here(cli, &pool, &order, &y->t, &tried)
-                     : try_on_server(cli, &pool, &order, &tried);
+                     : try_on_server(cli, &pool, &order, NULL, NULL, &tried);
     if (rc == 0)
         rc = write_out(cli, &tried);
     if (rc == 0)

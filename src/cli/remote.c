@@ -144,6 +144,11 @@ static int wait_s(const struct remote_answer *a)
     return s >= 0 && s <= WAIT_MAX_S ? (int)s : -1;
 }
 
+static bool gave_up(const struct remote *r)
+{
+    return r->stop && r->stop(r->stop_arg);
+}
+
 static int exchange(struct remote *r, const struct client_request *q, struct remote_answer *a,
                     struct raum_error *error)
 {
@@ -154,6 +159,8 @@ static int exchange(struct remote *r, const struct client_request *q, struct rem
     if (rc == 0 && a->raw.body.len &&
         json_parse(&a->doc, buf_text(&a->raw.body), a->raw.body.len, 0, NULL) == 0)
         a->root = json_root(&a->doc);
+    if (rc == RAUM_EUNREACHABLE && gave_up(r))
+        rc = err_set(error, RAUM_EINTERRUPTED, "%s", tr("interrupted"));
     return rc;
 }
 
@@ -190,6 +197,8 @@ int remote_send_with(struct remote *r, const char *method, const char *path,
                                .body_len = len,
                                .type = type,
                                .timeout_ms = r->timeout_ms,
+                               .stop = r->stop,
+                               .stop_arg = r->stop_arg,
                                .ca_file = r->ca[0] ? r->ca : NULL};
     if (rc == 0)
         rc = exchange(r, &q, answer, error);

@@ -24,6 +24,10 @@ struct remote {
     char token[REMOTE_TOKEN_MAX]; /* of the session; "" before there is one */
     char ca[REMOTE_CA_MAX];       /* PEM of a house's own authority; "": the system's */
     int timeout_ms;               /* of one request; 0: as the client has it */
+    /* Asked several times a second while a request is on its way; true ends it: INTERRUPTED. NULL:
+     * nobody gives up. */
+    bool (*stop)(void *arg);
+    void *stop_arg;
 };
 struct remote_answer {
     int status;

@@ -1,6 +1,8 @@
 #include "cli/serve_agents.h"
 
 #include "engine/scope.h"
+#include "server/generate/generate.h"
+#include <stdio.h>
 #include <string.h>
 
 #define MEDIA_MAX ((size_t)24 << 20)
@@ -66,19 +68,64 @@ static struct agent_call call_of(const struct agent_note *n)
                                .changes = n->changes};
 }
 
+static struct agent_entry entry_of(const struct agent_note *note)
+{
+    return (struct agent_entry){
+        .call = call_of(note), .writes = note->writes, .stored = note->stored};
+}
+
+static void take_entry(struct agent_note *note, const struct agent_entry *entry)
+{
+    note->writes = entry->writes;
+    note->stored = entry->stored;
+    note->changes = entry->call.changes;
+}
+
 static int exchange(void *ctx, const char *account, const char *space, const void *body, size_t len,
                     struct agent_note *note, struct buf *answer, struct raum_error *error)
 {
-    struct agent_entry entry = {0};
     if (!note)
         return agent_desk_exchange(ctx, account, space, body, len, NULL, answer, error);
-    entry.call = call_of(note);
-    entry.writes = note->writes;
-    entry.stored = note->stored;
+    struct agent_entry entry = entry_of(note);
     int rc = agent_desk_exchange(ctx, account, space, body, len, &entry, answer, error);
-    note->writes = entry.writes;
-    note->stored = entry.stored;
-    note->changes = entry.call.changes;
+    take_entry(note, &entry);
+    return rc;
+}
+
+static void take_pictures(struct picture_answer *out, const struct generate_answer *made)
+{
+    *out = (struct picture_answer){.count = made->count};
+    snprintf(out->model, sizeof out->model, "%s", made->model);
+    for (int i = 0; i < made->count; i++) {
+        snprintf(out->made[i].id, sizeof out->made[i].id, "%s", made->pictures[i].id);
+        snprintf(out->made[i].media, sizeof out->made[i].media, "%s", made->pictures[i].media);
+    }
+}
+
+static int generate(void *ctx, const struct picture_order *order, struct agent_note *note,
+                    bool (*stop)(void *arg), void *arg, struct picture_answer *out,
+                    struct raum_error *error)
+{
+    struct generate_answer made;
+    struct agent_entry entry = entry_of(note);
+    const struct generate_request request = {.account = note->account,
+                                             .agent = note->agent,
+                                             .space = note->space,
+                                             .prompt = order->prompt,
+                                             .references = order->references,
+                                             .reference_count = order->reference_count,
+                                             .model = order->model,
+                                             .quality = order->quality,
+                                             .size = order->size,
+                                             .n = order->n,
+                                             .visibility = order->share ? "space" : "private",
+                                             .outfit = order->outfit,
+                                             .garment = order->garment,
+                                             .stop = stop,
+                                             .arg = arg};
+    int rc = agent_desk_generate(ctx, &request, &entry, &made, error);
+    take_entry(note, &entry);
+    take_pictures(out, &made);
     return rc;
 }
 
@@ -96,6 +143,7 @@ void serve_agents_port(struct agent_port *port, struct agent_desk *desk)
                                 .place = place,
                                 .keys = keys,
                                 .exchange = exchange,
+                                .generate = generate,
                                 .log = put_log};
 }
 

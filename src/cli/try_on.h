@@ -10,8 +10,8 @@
 #define TRY_ON_FILE_MAX ((size_t)64 << 20)
 
 struct tried {
-    struct picture_answer answer; /* one picture */
-    void *data;                   /* its bytes; free() */
+    struct picture_answer answer;
+    void *data; /* bytes of the first; free() */
     size_t len;
 };
 
@@ -19,10 +19,11 @@ struct tried {
  * ctx: struct cli, online. */
 int try_on_ask(void *ctx, const struct picture_order *order, struct picture_answer *out,
                struct raum_error *error);
-/* Asks, writes the prompt where only this account can read it, and fetches the picture. The command
- * is online. */
+/* Sends rows and pictures, asks, writes the prompt where only this account can read it, and fetches
+ * what was made; of the first the bytes. The command is online. Ctrl-C ends it at once, and so does
+ * `stop` (may be NULL): INTERRUPTED. */
 int try_on_server(struct cli *cli, struct pool *pool, const struct picture_order *order,
-                  struct tried *out) BASE_CHECK;
+                  bool (*stop)(void *arg), void *arg, struct tried *out) BASE_CHECK;
 /* Nothing leaves the device. */
 int try_on_here(struct cli *cli, struct pool *pool, const struct picture_order *order,
                 const struct try_on *t, struct tried *out) BASE_CHECK;

@@ -7,14 +7,22 @@
 #define PATH "/api/v1/picture/generate-with-reference"
 #define WAIT_MS 290000 /* a picture takes minutes; the server gives up before */
 
-/* One round of rows, both ways. */
-static int exchange(struct cli *cli)
+/* One round of rows, both ways; before an order also what is new of pictures goes. */
+static int exchange(struct cli *cli, bool pictures)
 {
+    static const struct media_plan plan = {.send = true};
+    struct sync_media media;
     struct session *s = NULL;
     int rc = session_new(&s, cli->raum, &cli->error);
     if (rc == 0)
         rc = sync_round(cli, s);
     session_free(s);
+    if (rc || !pictures)
+        return rc;
+    rc = sync_media_open(&media, cli, &plan);
+    if (rc == 0)
+        rc = sync_media_round(&media);
+    sync_media_close(&media);
     return rc;
 }
 
@@ -39,6 +47,7 @@ static void put_order(struct buf *out, const struct picture_order *o)
     put(&w, "visibility", o->share ? "space" : "private");
     put(&w, "wardrobeOutfitId", o->outfit);
     put(&w, "wardrobeGarmentId", o->garment);
+    put(&w, "agent", o->agent);
     put(&w, "language", text_is_german() ? "de" : "en");
     json_put_key(&w, "n");
     json_put_int(&w, o->n < 1 ? 1 : o->n);
@@ -97,48 +106,24 @@ int try_on_ask(void *ctx, const struct picture_order *order, struct picture_answ
     return rc;
 }
 
-/* The picture's bytes, checked and kept as any other. */
-static int fetch(struct cli *cli, struct pool *pool, const struct picture_order *order,
-                 struct tried *t)
+static int fetch(struct cli *cli, struct pool *pool, struct tried *t)
 {
-    struct remote_answer answer;
-    struct media_item item;
-    struct buf path;
-    char id[RAUM_ID_MAX];
-    buf_init(&path, 4096);
-    buf_str(&path, "/api/v1/media/");
-    remote_escape(&path, t->answer.made[0].media);
-    buf_str(&path, "?space=");
-    remote_escape(&path, order->space);
-    int rc = remote_send(cli->remote, "GET", buf_text(&path), NULL, NULL, 0, &answer, &cli->error);
-    buf_release(&path);
-    if (rc == 0)
-        t->data = buf_detach(&answer.raw.body, &t->len);
-    remote_answer_release(&answer);
-    snprintf(id, sizeof id, "%s", t->answer.made[0].media);
-    if (rc == 0)
-        rc = pictures_prepare(&pool->pictures, t->data, t->len, &item, &cli->error);
-    if (rc == 0)
-        rc = raum_begin(cli->raum, &cli->error);
-    if (rc)
-        return rc;
-    rc = pictures_add(&pool->pictures, cli->scope->space, "picture", t->data, t->len, id, &item,
-                      &cli->error);
-    if (rc == RAUM_EEXISTS) { /* another process of this device was quicker */
-        raum_rollback(cli->raum);
-        return 0;
-    }
-    if (rc == 0)
-        return raum_commit(cli->raum, &cli->error);
-    raum_rollback(cli->raum);
-    return rc;
+    enum media_type type;
+    const uint32_t space = cli->scope->space;
+    const struct picture_answer *made = &t->answer;
+    int rc = 0;
+    for (int i = 0; i < made->count && rc == 0; i++)
+        rc = sync_media_fetch(cli, space, made->made[i].media);
+    return rc ? rc
+              : pictures_read(&pool->pictures, space, made->made[0].media, MEDIA_ORIGINAL, &t->data,
+                              &t->len, &type, &cli->error);
 }
 
-int try_on_server(struct cli *cli, struct pool *pool, const struct picture_order *order,
-                  struct tried *out)
+static int order_made(struct cli *cli, struct pool *pool, const struct picture_order *order,
+                      struct tried *out)
 {
     struct out_progress progress;
-    int rc = exchange(cli);
+    int rc = exchange(cli, true);
     if (rc)
         return rc;
     out_progress_begin(&progress, &cli->out);
@@ -150,10 +135,34 @@ int try_on_server(struct cli *cli, struct pool *pool, const struct picture_order
                         tr("the server does not have these pictures, or not as yours: raum sync, "
                            "then try again"));
     if (rc == 0) /* its row comes */
-        rc = exchange(cli);
+        rc = exchange(cli, false);
     for (int i = 0; i < out->answer.count && rc == 0; i++)
         rc = images_prompt(cli->scope, out->answer.made[i].id, order->prompt, &cli->error);
     if (rc == 0)
-        rc = fetch(cli, pool, order, out);
-    return rc ? rc : exchange(cli); /* the prompt goes, sealed in one's own space */
+        rc = fetch(cli, pool, out);
+    return rc ? rc : exchange(cli, false); /* the prompt goes, sealed in one's own space */
+}
+
+struct giving_up {
+    bool (*stop)(void *arg);
+    void *arg;
+};
+
+static bool gives_up(void *arg)
+{
+    const struct giving_up *g = arg;
+    return cli_stop || (g->stop && g->stop(g->arg));
+}
+
+int try_on_server(struct cli *cli, struct pool *pool, const struct picture_order *order,
+                  bool (*stop)(void *arg), void *arg, struct tried *out)
+{
+    struct giving_up g = {stop, arg};
+    cli->remote->stop = gives_up;
+    cli->remote->stop_arg = &g;
+    int rc = order_made(cli, pool, order, out);
+    cli->remote->stop = NULL; /* what is said at the end is brief, and said */
+    cli->remote->stop_arg = NULL;
+    return rc && gives_up(&g) ? err_set(&cli->error, RAUM_EINTERRUPTED, "%s", tr("interrupted"))
+                              : rc;
 }

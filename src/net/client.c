@@ -13,9 +13,11 @@
 #define HEADERS_MAX 200
 #define HEADER_BYTES_MAX 65536
 #define REDIRECTS_MAX 4
+#define LOOK_MS 100 /* between two looks at whether the caller gave up */
 
 struct client {
     CURL *curl;
+    CURLM *multi; /* of exchanges that can be ended; made at the first one */
     char reason[CURL_ERROR_SIZE];
 };
 
@@ -52,6 +54,7 @@ void client_free(struct client *c)
     if (!c)
         return;
     curl_easy_cleanup(c->curl);
+    curl_multi_cleanup(c->multi);
     free(c);
 }
 
@@ -206,12 +209,6 @@ static void set_method(CURL *curl, const struct client_request *q)
     curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, method);
 }
 
-static int look_at_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    (void)a, (void)b, (void)c, (void)d;
-    return atomic_load((const atomic_bool *)arg);
-}
-
 static void set_up(struct client *c, const struct client_request *q, struct transfer *t,
                    long timeout_ms)
 {
@@ -234,12 +231,31 @@ static void set_up(struct client *c, const struct client_request *q, struct tran
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, t);
     curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(curl, CURLOPT_HEADERDATA, t);
-    if (q->stop) {
-        curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L);
-        curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, look_at_stop);
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, q->stop);
-    }
     set_method(curl, q);
+}
+
+/* As curl_easy_perform, until the caller gives up. */
+static CURLcode perform(struct client *c, const struct client_request *q)
+{
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+    bool fine = true;
+    int running = 1, left;
+    if (!q->stop)
+        return curl_easy_perform(c->curl);
+    if (!c->multi)
+        c->multi = curl_multi_init();
+    if (!c->multi || curl_multi_add_handle(c->multi, c->curl) != CURLM_OK)
+        return CURLE_OUT_OF_MEMORY;
+    while (fine && running && !q->stop(q->stop_arg)) {
+        fine = curl_multi_perform(c->multi, &running) == CURLM_OK;
+        if (fine && running)
+            fine = curl_multi_poll(c->multi, NULL, 0, LOOK_MS, NULL) == CURLM_OK;
+    }
+    const CURLMsg *m = curl_multi_info_read(c->multi, &left);
+    if (m && m->msg == CURLMSG_DONE)
+        code = m->data.result;
+    curl_multi_remove_handle(c->multi, c->curl);
+    return code;
 }
 
 /* One exchange; *next is where a redirect within the same place points (to be freed by curl_free).
@@ -261,7 +277,7 @@ static int run_once(struct client *c, const struct client_request *q, const char
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, headers);
     CURLcode code = curl_easy_setopt(c->curl, CURLOPT_URL, url);
     if (code == CURLE_OK)
-        code = curl_easy_perform(c->curl);
+        code = perform(c, q);
     curl_easy_setopt(c->curl, CURLOPT_HTTPHEADER, NULL);
     curl_slist_free_all(headers);
     if (code != CURLE_OK)

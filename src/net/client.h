@@ -5,7 +5,6 @@
 
 #include "base/buf.h"
 #include "base/err.h"
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -21,8 +20,9 @@ struct client_request {
     size_t max;          /* 0: 8 MiB of answer */
     const char *ca_file; /* PEM of a house's own authority; NULL: the system's */
     bool no_redirects;   /* a redirect is the answer, also within the same place */
-    /* Set by any thread it ends the exchange within about a second, with UNREACHABLE. NULL: none */
-    const atomic_bool *stop;
+    /* Asked several times a second; true ends the exchange, with UNREACHABLE. NULL: nobody does. */
+    bool (*stop)(void *arg);
+    void *stop_arg;
 };
 struct client_answer {
     int status;

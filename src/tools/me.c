@@ -71,20 +71,3 @@ int tool_me_list(struct tool_call *call, struct json_value args, struct tool_res
     page_end(&page);
     return rc == RAUM_END ? 0 : rc;
 }
-
-int tool_me_generate(struct tool_call *call, struct json_value args, struct tool_result *result,
-                     struct raum_error *error)
-{
-    struct tool_generation wish = {.prompt = arg_text(call, args, "prompt"),
-                                   .quality = arg_text(call, args, "quality"),
-                                   .size = arg_text(call, args, "size"),
-                                   .count = arg_int(args, "n", 1)};
-    int rc =
-        arg_list(call, args, "referenceMediaIds", &wish.references, &wish.reference_count, error);
-    for (int i = 0; rc == 0 && i < wish.reference_count; i++)
-        rc = tool_media_may(call, wish.references[i], error);
-    if (rc == 0 && !call->generator)
-        rc = err_at(error, "tools", RAUM_ENOT_CONFIGURED, "nobody makes pictures here");
-    return rc ? rc
-              : call->generator->generate(call->generator->ctx, call, &wish, result->out, error);
-}

@@ -14,6 +14,7 @@
 
 #include "base/json.h"
 #include "engine/query.h"
+#include "modules/picture/generator.h"
 #include "modules/pictures.h"
 
 enum tool_scope {
@@ -49,25 +50,15 @@ struct tool {
 extern const struct tool tools_all[]; /* ends with name NULL */
 
 /* Making pictures is somebody else's: the server's provider, or the command that asks the server.
- * Consent is checked where the bytes leave (G-P1); the tool checks it before, to say so early.
- * Writes the whole object of the result: that of the tool's output schema. Looks at
- * tool_cancelled. */
-struct tool_generation {
-    const char *prompt;            /* NULL only for a try-on */
-    const char *const *references; /* media ids of the space, consent checked */
-    int reference_count;
-    const char *outfit;  /* of a try-on: its id */
-    bool accessory_only; /* of a try-on */
-    bool share;          /* of a try-on: for the space; else private */
-    const char *quality, *size;
-    int count;
-};
+ * Consent is asked where the bytes leave (G-P1); the tool asks before, to say so early. `what` says
+ * of each reference what it shows: "face", "body", a garment's category. Looks at tool_cancelled.
+ * When it returns, the rows are in call->scope, which may be another handle by then. *prompted: the
+ * rows have their prompt; else the tool writes it. */
 struct tool_generator {
     void *ctx;
-    int (*generate)(void *ctx, struct tool_call *call, const struct tool_generation *wish,
-                    struct json_writer *out, struct raum_error *error);
-    int (*try_on)(void *ctx, struct tool_call *call, const struct tool_generation *wish,
-                  struct json_writer *out, struct raum_error *error);
+    int (*make)(void *ctx, struct tool_call *call, const struct picture_order *order,
+                const char *const *what, struct picture_answer *out, bool *prompted,
+                struct raum_error *error);
 };
 /* Bytes of a picture of the call's space, free() them. *type: "image/webp". NOT_FOUND alike for
  * foreign, deleted, never there. */

@@ -213,20 +213,3 @@ int tool_outfit_create(struct tool_call *call, struct json_value args, struct to
     }
     return rc;
 }
-
-int tool_try_on(struct tool_call *call, struct json_value args, struct tool_result *result,
-                struct raum_error *error)
-{
-    struct tool_generation wish = {.outfit = arg_text(call, args, "outfitId"),
-                                   .prompt = arg_text(call, args, "prompt"),
-                                   .quality = arg_text(call, args, "quality"),
-                                   .accessory_only = arg_flag(args, "accessoryOnly", false),
-                                   .share = arg_flag(args, "share", false),
-                                   .count = 1};
-    struct wardrobe_row row;
-    int rc = wardrobe_load_live(&row, call->scope, "wardrobeOutfits", wish.outfit, error);
-    wardrobe_release(&row);
-    if (rc == 0 && !call->generator)
-        rc = err_at(error, "tools", RAUM_ENOT_CONFIGURED, "nobody makes pictures here");
-    return rc ? rc : call->generator->try_on(call->generator->ctx, call, &wish, result->out, error);
-}

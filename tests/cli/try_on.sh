@@ -6,9 +6,10 @@ if [ -w /dev/shm ]; then export TMPDIR=/dev/shm; fi # nothing here is about the 
 . "$(dirname "$0")/checks"
 . "$RAUM_SOURCE/tests/cli/house"
 export RAUM_PASSWORD='correct horse battery'
-if "$RAUM_SOURCE/scripts/photos" photos >/dev/null 2>&1; then
-    face=photos/eileen-collins.png body=photos/photographer.png top=photos/drum.jpg
-    shoes=photos/coffee.png hat=photos/fig.jpg
+photos=$RAUM_SOURCE/build/photos
+if "$RAUM_SOURCE/scripts/photos" "$photos" >/dev/null 2>&1; then
+    face=$photos/eileen-collins.png body=$photos/photographer.png top=$photos/drum.jpg
+    shoes=$photos/coffee.png hat=$photos/fig.jpg
 else # the machine has no package archive: small ones
     echo 'no photographs: with samples'
     photo face.jpg
@@ -81,46 +82,16 @@ done
 
 # ---- by a server
 
-upload() { # upload DATA SLUG: what that space of the device shows goes to the server, by curl
-    local file folder token space purpose media hash type
-    file=$(ls "$1"/accounts/*/server.json)
-    folder=${file%/*}
-    token=$(sed 's/.*"token":"\([^"]*\)".*/\1/' "$file")
-    sqlite3 -separator ' ' "$folder/raum.db" "SELECT s.id, m.purpose, m.id, m.hash, m.type
-        FROM media m JOIN spaces s ON s.ref = m.space
-        WHERE s.slug = '$2' AND m.purpose <> 'picture'" >uploads
-    while read -r space purpose media hash type; do
-        tus "$token" "$space" "$media" "$purpose" "$folder/media/${hash:0:2}/$hash.$type"
-    done <uploads
-}
-tus() { # tus TOKEN SPACE MEDIA PURPOSE FILE
-    local place at meta size
-    size=$(stat -c %s "$5")
-    meta="spaceId $(printf %s "$2" | base64 -w0),mediaId $(printf %s "$3" | base64 -w0)"
-    meta="$meta,purpose $(printf %s "$4" | base64 -w0)"
-    place=$(curl -sS -i -m 60 -H "authorization: Bearer $1" -H 'tus-resumable: 1.0.0' \
-        -H "upload-length: $size" -H "upload-metadata: $meta" -X POST "$url/api/v1/media" |
-        tr -d '\r' | sed -n 's/^[Ll]ocation: //p')
-    case $place in /*) place=$url$place ;; '') return 0 ;; esac
-    for ((at = 0; at < size; at += 1048576)); do
-        tail -c +$((at + 1)) "$5" | head -c 1048576 | curl -sS -m 60 -o /dev/null -X PATCH \
-            -H "authorization: Bearer $1" -H 'tus-resumable: 1.0.0' -H "upload-offset: $at" \
-            -H 'content-type: application/offset+octet-stream' --data-binary @- "$place"
-    done
-}
 house home
 outbox=home/server/outbox
 is 0 register "$url" lena@example.org --take-along
 is 0 sync --quiet
-if "$RAUM" help sync | grep -q -- --media; then bare=false; else bare=true; fi
-if $bare; then is 3 try-on Day; says 'raum sync'; fi # the photographs are not there yet
 slugs="$("$RAUM" space list --json | perl -MJSON::PP -e 'local $/; print join " ",
     map { $_->{slug} } @{decode_json(<STDIN>)}')"
 same 6 "$(wc -w <<<"$slugs")" 'six spaces'
 is 0 image ai "$image" on --quiet
 is 0 image add "$face" --label Nicht --quiet
 for slug in $slugs; do
-    if $bare; then upload data "$slug"; fi
     is 0 --space "$slug" try-on --garment Top --out "server-$slug.jpg" --prompt Strandwort --json
     valid; same collage "$(json '$v->{model}')" 'made by the server'
     id=$(json '$v->{id}')
@@ -143,7 +114,6 @@ is 0 $mia --space at-family garment list; says Top
 is 3 $mia --space at-family try-on --garment Top; says 'no picture of you'
 is 0 $mia --space at-family sql 'SELECT id FROM images'; silent 0
 is 0 $mia --space at-family image add "$body" --slot body-ref --ai --quiet
-if $bare; then is 0 $mia sync --quiet; upload mia at-family; fi
 is 0 $mia --space at-family try-on --garment Top --out mia.jpg; is_jpeg mia.jpg 1024 1536
 
 # ---- switched off elsewhere; offline
@@ -157,5 +127,30 @@ close_house home
 is 0 image ai "$image" on --quiet
 is 5 try-on Day; says '--collage'
 is 0 try-on Day --collage --quiet
+
+# ---- Ctrl-C while a service that never answers is asked: at once, and nothing is charged
+
+perl -MIO::Socket::INET -e '$| = 1; my $s = IO::Socket::INET->new(Listen => 9,
+    LocalAddr => "127.0.0.1") or die; print $s->sockport, "\n"; sleep 60' >silent.port &
+servers+=($!)
+disown
+for ((i = 0; i < 100; i++)); do [ -s silent.port ] && break; sleep 0.02; done
+echo a-key >key
+port=${url##*:} house home --image-provider openai --image-key-file key \
+    --image-url "http://127.0.0.1:$(cat silent.port)"
+"$RAUM" try-on Day >"$out" 2>"$err" </dev/null &
+trying=$!
+for ((i = 0; i < 500; i++)); do
+    waiting=$(sqlite3 home/server/server.db 'SELECT count(*) FROM generations WHERE made = 0')
+    [ "$waiting" != 0 ] && break
+    sleep 0.02
+done
+kill -INT $trying
+began=$(date +%s%N)
+wait $trying; status=$?
+took=$((($(date +%s%N) - began) / 1000000))
+same 1 $status 'the end after Ctrl-C'; says INTERRUPTED
+if [ $took -lt 900 ]; then ok; else ko "Ctrl-C: $took ms"; fi
+close_house home
 if [ -n "${RAUM_KEEP_PICTURES-}" ]; then cp ./*.jpg "$RAUM_KEEP_PICTURES/"; fi
 finish

@@ -20,6 +20,7 @@ struct picture_order {
     int n;
     bool share;                   /* for everybody in the space; else the caller's alone */
     const char *outfit, *garment; /* what it was tried on with; at most one, else NULL */
+    const char *agent;            /* who asks for the account; NULL: the person's own hand */
 };
 struct picture_made {
     char id[RAUM_ID_MAX],

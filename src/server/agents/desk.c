@@ -219,8 +219,8 @@ static int note_writes(struct agent_entry *e, const struct relay_exchange *x,
     return buf_error(b, error);
 }
 
-static int log_written(struct sql *sql, struct agent_entry *e, const struct relay_exchange *x,
-                       struct raum_error *error)
+int desk_log_written(struct sql *sql, struct agent_entry *e, const struct relay_exchange *x,
+                     struct raum_error *error)
 {
     int result = note_writes(e, x, error);
     e->call.writes = buf_text(&e->writes);
@@ -245,7 +245,7 @@ static int push(struct sql *sql, struct relay *relay, struct relay_exchange *x, 
     result = relay_exchange_push(relay, x, a, error);
     bool log = result == 0 && entry && x->count == 1;
     if (log)
-        result = log_written(sql, entry, x, error);
+        result = desk_log_written(sql, entry, x, error);
     result = sql_end(sql, result, error);
     if (result < 0)
         relay_forget(relay);

@@ -66,4 +66,14 @@ int agent_desk_exchange(struct agent_desk *d, const char *account, const char *s
 int agent_desk_log(struct agent_desk *d, const struct agent_call *call,
                    struct raum_error *error) BASE_CHECK;
 
+/* As generate_run, for an agent: its stop and arg count, `written` is the desk's, and the entry is
+ * logged with the rows that are made. At most DESK_MAKING_MAX at once, others are BUSY, so that
+ * agents who do something else find a runner. */
+#define DESK_MAKING_MAX 2
+struct generate_request;
+struct generate_answer;
+int agent_desk_generate(struct agent_desk *d, const struct generate_request *request,
+                        struct agent_entry *entry, struct generate_answer *out,
+                        struct raum_error *error) BASE_CHECK;
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "server/agents/desk.h"
 #include "server/notice.h"
+#include "server/relay/relay.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -21,6 +22,7 @@ struct agent_desk {
     pthread_cond_t seat_free;
     struct sql *seats[DESK_SEATS_MAX]; /* those that are free */
     int free_count, seat_count;
+    int making; /* pictures at this moment */
 
     pthread_mutex_t news_lock; /* held while the news are told */
     agent_desk_news *news;
@@ -43,6 +45,10 @@ struct agent_desk {
 };
 
 int64_t desk_now(const struct agent_desk *d);
+/* Logs an entry with what an exchange wrote, or adds that to the line that it has (entry->stored).
+ * In the transaction of the exchange; x->count is 1. */
+int desk_log_written(struct sql *sql, struct agent_entry *e, const struct relay_exchange *x,
+                     struct raum_error *error) BASE_CHECK;
 int desk_wake_new(void); /* a descriptor, or -1 */
 void *desk_hear(void *desk);
 void *desk_scribe(void *desk);

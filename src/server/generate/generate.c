@@ -42,12 +42,20 @@ static int64_t now_of(const struct generator *g)
     return g->o.env->now_ms(g->o.env->ctx);
 }
 
-/* G-P1: as it is at this very moment. */
+static bool is_over(void *arg)
+{
+    const struct work *w = arg;
+    return atomic_load(&w->g->stop) || (w->q->stop && w->q->stop(w->q->arg));
+}
+
+/* G-P1, G-A3: as it is at this very moment. */
 static int may(void *arg, struct raum_error *error)
 {
     struct work *w = arg;
     if (atomic_load(&w->g->stop))
         return err_at(error, "generate", RAUM_EBUSY, "the server is ending");
+    if (is_over(w))
+        return err_set(error, RAUM_EINTERRUPTED, NULL);
     return references_check(&w->references, w->relay, w->sql, &w->checks, error);
 }
 
@@ -110,7 +118,8 @@ static int ask_provider(struct work *w, struct results *r, struct raum_error *er
                                          .ca_file = g->o.ca_file,
                                          .timeout_ms = g->o.timeout_ms,
                                          .wait_ms = g->o.wait_ms,
-                                         .stop = &g->stop};
+                                         .stop = is_over,
+                                         .arg = w};
     struct order o = {.prompt = q->prompt,
                       .model = q->model,
                       .quality = q->quality,
@@ -198,7 +207,8 @@ static int keep_all(struct work *w, struct results *r, struct generate_answer *o
     out->delivered = true;
     snprintf(out->model, sizeof out->model, "%s", r->model);
     for (; out->count < r->count && rc == 0; out->count += rc == 0)
-        rc = keep_finish(&g->keep, w->sql, w->relay, out->pictures[out->count].media, error);
+        rc = keep_finish(&g->keep, w->sql, w->relay, out->pictures[out->count].media, w->q->written,
+                         w->q->arg, error);
     return rc;
 }
 

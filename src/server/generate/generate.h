@@ -54,6 +54,11 @@ struct generate_request {
     const char *visibility;             /* "space"; NULL or "private": the caller's alone */
     const char *outfit, *garment;       /* what it was tried on with; at most one, else NULL */
     bool german;
+    /* What follows is for who waits with it; all may be NULL. True: nobody wants it any more, so
+     * that nothing else leaves. What was delivered by then is kept. */
+    bool (*stop)(void *arg);
+    keep_written *written; /* in the transaction of each row that is made */
+    void *arg;
 };
 struct generate_answer {
     char model[ORDER_MODEL_MAX]; /* that ran */

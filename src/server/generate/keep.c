@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "server/generate/keep.h"
+#include "base/clock.h"
 #include "server/generate/ledger.h"
 
 #include <errno.h>
@@ -104,6 +105,8 @@ struct job {
     const char *media, *record;
     const char *space, *account, *agent, *model, *refs, *size, *row;
     int64_t width, height;
+    keep_written *written;
+    void *arg;
 };
 
 static int read_job(struct sql *c, const char *media, struct arena *a, struct job *j,
@@ -155,69 +158,117 @@ static int take(struct keep *k, struct sql *c, struct job *j, struct raum_error 
     return rc == RAUM_END ? err_set(error, RAUM_ENOT_FOUND, "no such picture") : rc;
 }
 
+/* A field as a device stamps it, so that what was made can be taken back by its stamps. */
+struct stamped {
+    struct json_writer w;
+    char at[CLOCK_TEXT];
+};
+
 static void put(struct json_writer *w, const char *key, const char *text)
 {
     json_put_key(w, key);
     json_put_str(w, text);
 }
 
-/* The row as a device would send it; its prompt is the client's to seal and write (G-K1). */
-static void put_change(struct buf *out, const struct job *j, const struct json_doc *row)
+static void put_field(struct stamped *s, const char *key, size_t len, const char *json, size_t size)
 {
-    struct json_writer w;
-    size_t len;
-    json_begin(&w, out);
-    json_open_object(&w);
-    put(&w, "clientId", CLIENT);
-    put(&w, "since", "");
-    json_put_key(&w, "changes");
-    json_open_array(&w);
-    json_open_object(&w);
-    put(&w, "app", "picture");
-    put(&w, "table", "images");
-    put(&w, "id", j->record);
-    put(&w, "op", "insert");
-    put(&w, "spaceId", j->space);
-    json_put_key(&w, "data");
-    json_open_object(&w);
-    put(&w, "mediaId", j->media);
-    put(&w, "model", j->model);
-    put(&w, "size", j->size);
-    put(&w, "generationMode", "reference");
-    json_put_key(&w, "referenceMediaIds");
-    json_put_raw(&w, j->refs, strlen(j->refs));
-    json_put_key(&w, "width");
-    json_put_int(&w, j->width);
-    json_put_key(&w, "height");
-    json_put_int(&w, j->height);
-    struct json_value root = json_root(row);
-    for (struct json_value v = json_first(root); v.doc; v = json_next(root, v)) {
-        const char *key = json_raw(json_key(v), &len);
-        json_put_key_len(&w, key + 1, len - 2); /* ours: nothing is escaped */
-        const char *value = json_raw(v, &len);
-        json_put_raw(&w, value, len);
-    }
-    json_close_object(&w);
-    json_close_object(&w);
-    json_close_array(&w);
-    json_close_object(&w);
+    json_put_key_len(&s->w, key, len);
+    json_open_object(&s->w);
+    json_put_key(&s->w, "value");
+    json_put_raw(&s->w, json, size);
+    put(&s->w, "at", s->at);
+    json_close_object(&s->w);
 }
 
-static int push(struct relay *relay, const struct job *j, const struct json_doc *doc,
+static void put_text(struct stamped *s, const char *key, const char *text)
+{
+    json_put_key(&s->w, key);
+    json_open_object(&s->w);
+    put(&s->w, "value", text);
+    put(&s->w, "at", s->at);
+    json_close_object(&s->w);
+}
+
+static void put_number(struct stamped *s, const char *key, int64_t n)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%lld", (long long)n);
+    put_field(s, key, strlen(key), text, (size_t)len);
+}
+
+static void put_fields(struct stamped *s, const struct job *j, const struct json_doc *row,
+                       int64_t now)
+{
+    char created[CLOCK_TEXT];
+    size_t len, size;
+    clock_format_ms(now, created);
+    put_text(s, "createdAt", created);
+    put_text(s, "mediaId", j->media);
+    put_text(s, "model", j->model);
+    put_text(s, "size", j->size);
+    put_text(s, "generationMode", "reference");
+    put_field(s, "referenceMediaIds", strlen("referenceMediaIds"), j->refs, strlen(j->refs));
+    put_number(s, "width", j->width);
+    put_number(s, "height", j->height);
+    struct json_value root = json_root(row);
+    for (struct json_value v = json_first(root); v.doc; v = json_next(root, v)) {
+        const char *key = json_raw(json_key(v), &len), *value = json_raw(v, &size);
+        put_field(s, key + 1, len - 2, value, size); /* ours: nothing is escaped */
+    }
+}
+
+/* The row as a device would send it; its prompt is the client's to seal and write (G-K1). */
+static void put_change(struct buf *out, const struct job *j, const struct json_doc *row,
+                       int64_t now)
+{
+    struct stamped s;
+    struct json_writer *w = &s.w;
+    clock_format(clock_at(now, 0), s.at);
+    json_begin(w, out);
+    json_open_object(w);
+    put(w, "clientId", CLIENT);
+    put(w, "since", "");
+    json_put_key(w, "changes");
+    json_open_array(w);
+    json_open_object(w);
+    put(w, "app", "picture");
+    put(w, "table", "images");
+    put(w, "id", j->record);
+    put(w, "op", "insert");
+    put(w, "spaceId", j->space);
+    json_put_key(w, "fields");
+    json_open_object(w);
+    put_fields(&s, j, row, now);
+    json_close_object(w);
+    json_close_object(w);
+    json_close_array(w);
+    json_close_object(w);
+}
+
+/* The row, and what is noted of it: both or neither. */
+static int push(struct sql *c, struct relay *relay, const struct job *j, const struct json_doc *doc,
                 struct arena *a, struct raum_error *error)
 {
     const struct relay_caller who = {.account = j->account, .client = CLIENT, .agent = j->agent};
     struct relay_exchange x;
     int rc = relay_exchange_read(&x, &who, doc, a, error);
     if (rc == 0)
-        rc = relay_exchange_push(relay, &x, a, error);
+        rc = sql_begin(c, error);
     if (rc)
         return rc;
-    return x.results[0].status == WIRE_REJECTED ? err_set(error, x.results[0].code, NULL) : 0;
+    rc = relay_exchange_push(relay, &x, a, error);
+    if (rc == 0 && x.results[0].status == WIRE_REJECTED)
+        rc = err_set(error, x.results[0].code, NULL);
+    if (rc == 0 && j->written && x.count == 1)
+        rc = j->written(j->arg, c, &x, error);
+    rc = sql_end(c, rc, error);
+    if (rc)
+        relay_forget(relay);
+    return rc;
 }
 
-static int put_row(struct relay *relay, const struct job *j, struct arena *a,
-                   struct raum_error *error)
+static int put_row(struct sql *c, struct relay *relay, const struct job *j, int64_t now,
+                   struct arena *a, struct raum_error *error)
 {
     struct json_doc row, doc;
     struct buf text;
@@ -226,13 +277,13 @@ static int put_row(struct relay *relay, const struct job *j, struct arena *a,
     buf_init(&text, (size_t)1 << 16);
     int rc = json_parse(&row, j->row, strlen(j->row), 0, error);
     if (rc == 0)
-        put_change(&text, j, &row);
+        put_change(&text, j, &row, now);
     if (rc == 0)
         rc = buf_error(&text, error);
     if (rc == 0)
         rc = json_parse(&doc, buf_text(&text), text.len, 0, error);
     if (rc == 0)
-        rc = push(relay, j, &doc, a, error);
+        rc = push(c, relay, j, &doc, a, error);
     buf_release(&text);
     json_release(&doc);
     json_release(&row);
@@ -248,17 +299,19 @@ static int forget(struct keep *k, struct sql *c, const char *media, struct raum_
 }
 
 int keep_finish(struct keep *k, struct sql *c, struct relay *relay, const char *media,
-                struct raum_error *error)
+                keep_written *written, void *arg, struct raum_error *error)
 {
     struct raum_error other = {0};
     struct arena a;
     struct job j = {.media = media};
     arena_init(&a, (size_t)8 << 20);
     int rc = read_job(c, media, &a, &j, error);
+    j.written = written;
+    j.arg = arg;
     if (rc == 0)
         rc = take(k, c, &j, error);
     if (rc == 0)
-        rc = put_row(relay, &j, &a, error);
+        rc = put_row(c, relay, &j, k->env->now_ms(k->env->ctx), &a, error);
     /* What will never be a picture of that space does not lie here for ever. */
     bool never = rc == RAUM_ENOT_FOUND || rc == RAUM_ENOT_ALLOWED ||
                  rc == RAUM_EUNSUPPORTED_MEDIA || rc == RAUM_ETOO_LARGE || rc == RAUM_EEXISTS;
@@ -315,7 +368,7 @@ int keep_sweep(struct keep *k, struct sql *c, struct raum_error *error)
         return rc;
     int last = 0;
     for (int i = 0; i < count; i++) {
-        int one = keep_finish(k, c, relay, ids[i], error);
+        int one = keep_finish(k, c, relay, ids[i], NULL, NULL, error);
         last = one && one != RAUM_ENOT_FOUND ? one : last;
     }
     if (count)

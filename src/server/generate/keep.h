@@ -33,10 +33,13 @@ void keep_let_go(struct keep *k, const char *generation);
 /* Files, rows and the charge. `out` has room for results->count; the ids are made here. */
 int keep_deliver(struct keep *k, struct sql *c, const char *generation, struct results *results,
                  int64_t units, struct kept *out, struct raum_error *error) BASE_CHECK;
+/* Called in the transaction that writes the row, with what was pushed. */
+typedef int keep_written(void *arg, struct sql *c, const struct relay_exchange *x,
+                         struct raum_error *error);
 /* Makes a picture and a row of one that was delivered. NOT_FOUND: whoever asked for it is no member
- * any more, and it is dropped. */
+ * any more, and it is dropped. `written` may be NULL. */
 int keep_finish(struct keep *k, struct sql *c, struct relay *relay, const char *media,
-                struct raum_error *error) BASE_CHECK;
+                keep_written *written, void *arg, struct raum_error *error) BASE_CHECK;
 /* Finishes what was left lying. Goes on behind what fails. */
 int keep_sweep(struct keep *k, struct sql *c, struct raum_error *error) BASE_CHECK;
 

@@ -105,7 +105,8 @@ static int post(struct attempt *a, struct raum_error *error)
                                      .max = ANSWER_MAX,
                                      .ca_file = m->ca_file,
                                      .no_redirects = true, /* a photograph goes where it was sent */
-                                     .stop = m->stop};
+                                     .stop = m->stop,
+                                     .stop_arg = m->arg};
     if (rc == 0)
         rc = a->order->may(a->order->arg, error);
     client_answer_release(&a->answer);
@@ -225,6 +226,11 @@ static int take_pictures(struct attempt *a, struct results *out, struct raum_err
 
 /* ---- tries ---- */
 
+static bool is_stopped(const struct attempt *a)
+{
+    return a->means->stop && a->means->stop(a->means->arg);
+}
+
 /* Sleeps in small pieces, so that the server can end; false: it does, or time is up. */
 static bool pause_for(const struct attempt *a, int64_t ms)
 {
@@ -232,7 +238,7 @@ static bool pause_for(const struct attempt *a, int64_t ms)
     if (until >= a->deadline)
         return false;
     while (now_ms() < until) {
-        if (a->means->stop && atomic_load(a->means->stop))
+        if (is_stopped(a))
             return false;
         nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
     }
@@ -266,8 +272,8 @@ static bool falls_back(struct attempt *a)
 
 static int stopped(const struct attempt *a, int rc, struct raum_error *error)
 {
-    if (a->means->stop && atomic_load(a->means->stop))
-        return err_at(error, "provider", RAUM_EBUSY, "the server is ending");
+    if (is_stopped(a))
+        return err_at(error, "provider", RAUM_EBUSY, "it was stopped");
     if (rc == RAUM_EUNREACHABLE)
         return err_at(error, "provider", RAUM_EPROVIDER_FAILED, "%s",
                       now_ms() >= a->deadline

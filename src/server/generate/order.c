@@ -73,6 +73,8 @@ int order_check(struct generate_request *q, const struct provider *p, const char
         return bad(error, "visibility: private or space");
     if ((q->outfit && q->garment) || !is_id(q->outfit) || !is_id(q->garment))
         return bad(error, "wardrobeOutfitId or wardrobeGarmentId: the id of one of them");
+    if (!is_id(q->agent))
+        return bad(error, "agent: the id of who asks for the account");
     return 0;
 }
 

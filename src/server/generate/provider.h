@@ -45,7 +45,8 @@ struct provider_means {
     const char *ca_file;   /* NULL: the system's authorities */
     int timeout_ms;        /* of all tries together */
     int wait_ms;           /* before the second try; twice as long before the third */
-    const atomic_bool *stop;
+    bool (*stop)(void *arg); /* true: nobody waits any more */
+    void *arg;
 };
 
 struct provider {

@@ -131,7 +131,8 @@ static int read_order(struct call *c, struct making *m)
                  {"size", &q->size},
                  {"visibility", &q->visibility},
                  {"wardrobeOutfitId", &q->outfit},
-                 {"wardrobeGarmentId", &q->garment}};
+                 {"wardrobeGarmentId", &q->garment},
+                 {"agent", &q->agent}};
     int64_t n = 1;
     int rc = 0;
     for (size_t i = 0; i < sizeof texts / sizeof *texts && rc == 0; i++)
@@ -151,13 +152,16 @@ static int read_order(struct call *c, struct making *m)
     return 0;
 }
 
+int generate_wait(struct server *s, const char *account)
+{
+    return s->options.limits && s->limiter ? limiter_take(s->limiter, "generate", account, &rule)
+                                           : 0;
+}
+
 /* 0, or 1: answered with 429. */
 static int check_rate(struct call *c)
 {
-    const struct server *s = c->server;
-    int wait = s->options.limits && s->limiter
-                   ? limiter_take(s->limiter, "generate", c->session->account, &rule)
-                   : 0;
+    int wait = generate_wait(c->server, c->session->account);
     if (!wait)
         return 0;
     int rc = http_addf(c->http, "Retry-After", "%d", wait);

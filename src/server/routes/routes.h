@@ -24,5 +24,7 @@ int vault_write(struct call *c, struct buf *out) BASE_CHECK;
 bool uploads_heavy(const struct http_request *head);
 /* Does it wait for pictures that are being made? */
 bool generate_heavy(const struct http_request *head);
+/* Counts an order of this account, whoever gives it; the seconds to wait if there were too many. */
+int generate_wait(struct server *s, const char *account);
 
 #endif
