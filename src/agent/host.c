@@ -125,8 +125,7 @@ static int enter(struct job *j, const char *run, struct raum_error *error)
                                  .actor = j->who->agent,
                                  .run = run,
                                  .media = h->o.media,
-                                 .generator =
-                                     j->note && h->o.port->generate ? &j->generator : NULL,
+                                 .generator = j->note && h->o.port->generate ? &j->generator : NULL,
                                  .hooks = {&j->running, tell_progress, is_over}};
     return is_over(&j->running) ? err_set(error, RAUM_EINTERRUPTED, NULL) : 0;
 }

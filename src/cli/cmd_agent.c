@@ -198,10 +198,10 @@ static int list(struct cli *cli)
     return rc;
 }
 
-static void path_of(struct buf *path, const char *id, const char *tail)
+static void path_of(struct buf *path, const char *of, const char *id, const char *tail)
 {
     buf_init(path, 4096);
-    buf_str(path, "/api/v1/agents/");
+    buf_printf(path, "/api/v1/%s/", of);
     remote_escape(path, id);
     buf_str(path, tail);
 }
@@ -211,8 +211,8 @@ static const struct out_column log_columns[] = {
     {"outcome", "outcome", OUT_TEXT, OUT_KEEP}, {"changes", "rows", OUT_NUMBER, OUT_KEEP},
     {"undoneAt", "undone", OUT_TIME, OUT_DROP}, {"run", "run", OUT_TEXT, OUT_KEEP},
     {"id", NULL, OUT_TEXT, OUT_DROP},           {"digest", NULL, OUT_TEXT, OUT_DROP},
-    {"tookMs", NULL, OUT_NUMBER, OUT_DROP},     {"agentName", NULL, OUT_TEXT, OUT_DROP},
-    {"ownerName", NULL, OUT_TEXT, OUT_DROP},
+    {"tookMs", NULL, OUT_NUMBER, OUT_DROP},     {"agentName", "by", OUT_TEXT, OUT_KEEP},
+    {"ownerName", "for", OUT_TEXT, OUT_KEEP},
 };
 
 static void log_row(struct out_table *t, struct json_value v)
@@ -235,10 +235,12 @@ static int show_log(struct cli *cli)
     struct remote_answer a;
     struct out_table t;
     struct buf path;
-    int rc = online_open(cli);
+    struct space_meant m;
+    int rc = cli->count ? online_open(cli) : space_connect(cli, true, &m);
     if (rc)
         return rc;
-    path_of(&path, cli->words[0], "/log?limit=500");
+    path_of(&path, cli->count ? "agents" : "spaces", cli->count ? cli->words[0] : m.id,
+            "/log?limit=500");
     rc = remote_ask(cli->remote, "GET", buf_text(&path), NULL, &a, &cli->error);
     if (rc == 0) {
         struct json_value all = json_get(a.root, "calls");
@@ -262,7 +264,7 @@ static int revoke(struct cli *cli)
     int rc = online_open(cli);
     if (rc)
         return rc;
-    path_of(&path, cli->words[0], "");
+    path_of(&path, "agents", cli->words[0], "");
     rc = remote_ask(cli->remote, "DELETE", buf_text(&path), NULL, &a, &cli->error);
     remote_answer_release(&a);
     buf_release(&path);
@@ -349,7 +351,8 @@ const struct cli_command cmd_agent[] = {
     {"agent list", "", 0, 0, "your agents", NULL, "raum agent list", list, false},
     {"agent revoke", "ID", 1, 1, "end an agent, and what it is doing", NULL, "raum agent revoke ID",
      revoke, false},
-    {"agent log", "ID", 1, 1, "what an agent did", NULL, "raum agent log ID", show_log, false},
+    {"agent log", "[ID]", 0, 1, "what an agent did; without ID: what all of them did in the space",
+     NULL, "raum agent log ID\nraum agent log --space family", show_log, false},
     {"agent undo", "RUN", 1, 1, "take a run back where nobody edited since, within 30 days", NULL,
      "raum agent undo RUN", undo, false},
     {0},

@@ -75,9 +75,12 @@ static int open_host(struct cli *cli, struct mcp_run *m)
     id_new(&ids, env, m->run);
     mcp_pictures_init(&m->pictures, cli, &m->pool, agent);
     m->media = (struct tool_media){&m->pool.pictures, tool_media_pictures};
-    m->host.base = (struct tool_call){
-        .scope = cli->scope, .env = env, .actor = AGENT, .run = m->run, .media = &m->media,
-        .generator = &m->pictures.port};
+    m->host.base = (struct tool_call){.scope = cli->scope,
+                                      .env = env,
+                                      .actor = AGENT,
+                                      .run = m->run,
+                                      .media = &m->media,
+                                      .generator = &m->pictures.port};
     m->host.gate.grant = m->agent ? mcp_agent_grant(m->agent) : &m->grant;
     m->host.gate.log = m->agent ? mcp_agent_log : NULL;
     m->host.gate.log_ctx = m->agent;

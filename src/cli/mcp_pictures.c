@@ -36,8 +36,8 @@ static int make(void *ctx, struct tool_call *call, const struct picture_order *o
     struct mcp_pictures *m = ctx;
     struct cli *cli = m->cli;
     struct tried tried = {.data = NULL};
-    int rc = online_has(cli) ? make_there(m, call, order, &tried)
-                             : make_here(m, order, what, &tried);
+    int rc =
+        online_has(cli) ? make_there(m, call, order, &tried) : make_here(m, order, what, &tried);
     *prompted = true;
     *out = tried.answer;
     free(tried.data);

@@ -182,6 +182,88 @@ mcp "$token"; nonzero 'the token of another account'; silent Geheimnis
 is 0 $a agent revoke "$privat_id"
 mcp "$privat"; nonzero 'a revoked token'; silent Geheimnis
 
+# ---- the stylist, on real photographs: what it puts together and tries on is there for the others,
+# ---- with its name (G-A2, G-A4); who says no on another device is not in it any more (G-P1, A3)
+
+photos=$RAUM_SOURCE/build/photos
+"$RAUM_SOURCE/scripts/photos" "$photos" >/dev/null 2>&1
+photo_or() { [ -s "$photos/$1" ] && echo "$photos/$1" || echo "$samples/$2"; }
+here="--space familie"
+got() { json "\$v->{result}{structuredContent}$1"; } # got PATH: of the last answer
+number() { json "scalar @{\$v->{result}{structuredContent}{$1}}"; } # number LIST
+is 0 $a $here image add "$(photo_or eileen-collins.png gps.jpg)" --slot face-ref --ai --json
+face=$(json '$v->[0]{id}')
+is 0 $a $here image add "$(photo_or photographer.png gps.png)" --slot body-ref --ai --quiet
+is 0 $a $here garment add "$(photo_or coffee.png gps.webp)" --name Mantel --category outerwear --quiet
+is 0 $a $here garment add "$(photo_or fig.jpg gps.heic)" --name Hut --category hat --quiet
+is 0 $a sync --quiet
+is 0 --data phone login "$url" a@example.org
+is 0 --data phone sync --quiet
+agent "$a" Stylist $here
+stylist=$token stylist_id=$id
+tool "$stylist" me.listReferenceImages '{"thumbnails":true}'; says '"type":"image"'
+same 2 "$(number images)" 'references'
+face_media=$(json '(grep { $_->{kind} eq "face" } @{$v->{result}{structuredContent}{images}})[0]{mediaId}')
+tool "$stylist" wardrobe.listGarments '{}'
+garments='"'$(json 'join q(","), map { $_->{id} } @{$v->{result}{structuredContent}{garments}}')'"'
+tool "$stylist" wardrobe.createOutfit '{"name":"Regentag","garmentIds":['"$garments"']}'
+outfit=$(got '{outfit}{id}')
+tool "$stylist" wardrobe.tryOn '{"outfitId":"'"$outfit"'","share":true,"prompt":"im Regen"}'
+same 'collage space' "$(got '{model}') $(got '{visibility}')" 'tried on'
+tried=$(got '{images}[0]{id}')
+says "raum://picture/$tried"; says '"type":"image"'
+wish='{"prompt":"nur so","referenceMediaIds":["'"$face_media"'"]}'
+tool "$stylist" me.generateWithReference "$wish"
+same 'collage private' "$(got '{model}') $(got '{visibility}')" 'made'
+is 0 $b sync --quiet
+is 0 $b $here outfit show Regentag --json; same "$tried" "$(json '$v->{lastTryOn}')" 'seen by b'
+is 0 $b $here sql 'SELECT id, prompt, wardrobeOutfitId FROM images' --json
+same "1 $tried $outfit" "$(json 'join " ", scalar @$v, @{$v->[0]}{qw(id wardrobeOutfitId)}')"     'the shared one, and not the private one'
+says 'im Regen'
+is 0 $b $here agent log --json
+same 'Stylist a' "$(json 'join " ", map { $_->{agentName}, $_->{ownerName} }
+    grep { $_->{tool} eq "wardrobe.tryOn" } @$v')" 'by whom, for whom'
+is 0 --data phone $here image ai "$face" off --quiet
+is 0 --data phone sync --quiet
+tool "$stylist" wardrobe.tryOn '{"outfitId":"'"$outfit"'"}'
+same 200 "$code" 'without the face'; silent "$face_media"
+tool "$stylist" me.generateWithReference "$wish"
+says CONSENT_REQUIRED
+raum $a agent log "$stylist_id" --json
+run=$(json '$v->[0]{run}')
+is 0 $a agent undo "$run"; says wardrobeOutfits; says images
+is 0 $b sync --quiet
+is 0 $b $here sql 'SELECT id FROM images' --json; same 0 "$(json 'scalar @$v')" 'pictures, undone'
+is 3 $b $here outfit show Regentag
+is 0 $a sync --quiet
+is 0 $a $here sql 'SELECT id FROM images' --json; same 0 "$(json 'scalar @$v')" 'of a, undone'
+
+# ---- raum mcp makes them, too: by the server, in its own name; for a guest a collage here
+
+by_hand() { # by_hand TOOL ARGUMENTS WORD…: the answer of `raum WORD… mcp`
+    local name=$1 args=$2
+    shift 2
+    printf '%s\n' "${lines[0]}" "${lines[1]}" \
+        '{"jsonrpc":"2.0","id":1,'"$call"':{"name":"'"$name"'","arguments":'"$args"'}}' |
+        "$RAUM" "$@" mcp 2>"$err" | tail -n 1 >"$out"
+}
+is 0 $a $here outfit create Abend Mantel --quiet
+is 0 $a $here outfit list --json; outfit=$(json '$v->[0]{id}')
+by_hand wardrobe.tryOn '{"outfitId":"'"$outfit"'","prompt":"am Abend"}' $a $here
+same collage "$(got '{model}')" 'by the server'; silent "$face_media"
+tried=$(got '{images}[0]{id}')
+is 0 $a $here sql "SELECT prompt, visibility FROM images WHERE id = '$tried'"
+says 'am Abend'; says private
+same 1 "$(sqlite3 a/accounts/*/raum.db \
+    "SELECT count(*) FROM actors WHERE agent = 'mcp' AND device = 'raum-server'")" 'its name'
+by_hand me.generateWithReference "$wish" $a $here; says CONSENT_REQUIRED
+is 0 --data guest image add "$samples/gps.jpg" --slot face-ref --ai --json
+is 0 --data guest sql 'SELECT mediaId FROM meImages' --json; media=$(json '$v->[0]{mediaId}')
+wish='{"prompt":"nur so","referenceMediaIds":["'"$media"'"]}'
+by_hand me.generateWithReference "$wish" --data guest
+same collage "$(got '{model}')" 'here'; says '"type":"image"'
+is 0 --data guest sql 'SELECT prompt, model FROM images'; says 'nur so'
+
 # ---- ending
 
 agent "$b" Gast --space familie

@@ -333,35 +333,116 @@ static void test_consent(void **state)
     BAD("me.generateWithReference", args, "NOT_CONFIGURED");
 }
 
-static int generate(void *ctx, struct tool_call *c, const struct tool_generation *wish,
-                    struct json_writer *out, struct raum_error *e)
+/* What the port is asked for, and what it says. */
+static struct asked {
+    struct picture_order order;
+    char prompt[4000], references[300], what[100], space[RAUM_ID_MAX], outfit[RAUM_ID_MAX];
+    int calls, code;
+    char made[RAUM_ID_MAX];
+} asked;
+
+static int make(void *ctx, struct tool_call *c, const struct picture_order *order,
+                const char *const *what, struct picture_answer *out, bool *prompted,
+                struct raum_error *e)
 {
-    static const char good[] = "{\"images\":[{\"mediaId\":\"m\"}]}", odd[] = "{\"images\":[{}]}";
-    (void)e;
-    tool_progress(c, 1, 2, "half");
-    assert_string_equal(wish->references[0], *(const char **)ctx ? *(const char **)ctx : "");
-    json_put_raw(out, wish->count == 4 ? odd : good, strlen(wish->count == 4 ? odd : good));
+    struct asked *a = ctx;
+    a->order = *order;
+    a->calls++;
+    a->references[0] = a->what[0] = '\0';
+    snprintf(a->prompt, sizeof a->prompt, "%s", order->prompt);
+    snprintf(a->space, sizeof a->space, "%s", order->space);
+    snprintf(a->outfit, sizeof a->outfit, "%s", order->outfit ? order->outfit : "");
+    for (int i = 0; i < order->reference_count; i++) {
+        size_t at = strlen(a->references), on = strlen(a->what);
+        snprintf(a->references + at, sizeof a->references - at, "%s ", order->references[i]);
+        snprintf(a->what + on, sizeof a->what - on, "%s ", what[i]);
+    }
+    if (a->code)
+        return err_set(e, a->code, "as the port says");
+    OK(kit_insert(c->scope, "images", "{\"mediaId\":\"m\"}", a->made));
+    *out = (struct picture_answer){.count = 1, .model = "a-model"};
+    snprintf(out->made[0].id, RAUM_ID_MAX, "%s", a->made);
+    snprintf(out->made[0].media, RAUM_ID_MAX, "m");
+    *prompted = false;
     return 0;
 }
 
-/* What the port gives is checked against the schema, too. */
+static const struct tool_generator port = {&asked, make};
+
+static const char *prompt_of(const char *id)
+{
+    char sql[200];
+    snprintf(sql, sizeof sql, "SELECT prompt FROM images WHERE id = '%s'", id);
+    return kit_rows(place.home, sql);
+}
+
+/* A garment is asked for as what it is; the prompt is written where it can be sealed. */
 static void test_generator(void **state)
 {
-    char id[RAUM_ID_MAX], shown[RAUM_ID_MAX], args[600];
-    const char *expected = shown;
-    const struct tool_generator port = {&expected, generate, generate};
+    char id[RAUM_ID_MAX], shown[RAUM_ID_MAX], args[600], wanted[RAUM_ID_MAX + 2];
     (void)state;
+    memset(&asked, 0, sizeof asked);
     add_garment(place.home, "Hat", NULL, id);
     snprintf(
         shown, sizeof shown, "%s",
         kit_rows(place.home, "SELECT m.value FROM wardrobeGarments g, json_each(g.mediaIds) m"));
     shown[strcspn(shown, "\n")] = '\0';
     host.base.generator = &port;
-    snprintf(args, sizeof args, "{\"prompt\":\"x\",\"referenceMediaIds\":[\"%s\"]}", shown);
+    snprintf(args, sizeof args, "{\"prompt\":\"am Meer\",\"n\":2,\"referenceMediaIds\":[\"%s\"]}",
+             shown);
     GOOD("me.generateWithReference", args);
     IS("result.structuredContent.images.0.mediaId", "m");
-    snprintf(args, sizeof args, "{\"prompt\":\"x\",\"n\":4,\"referenceMediaIds\":[\"%s\"]}", shown);
-    BAD("me.generateWithReference", args, "INTERNAL");
+    IS("result.structuredContent.images.0.id", asked.made);
+    IS("result.structuredContent.model", "a-model");
+    IS("result.content.1.type", "resource_link");
+    snprintf(wanted, sizeof wanted, "%s ", shown);
+    assert_string_equal(asked.references, wanted);
+    assert_string_equal(asked.what, "top ");
+    assert_int_equal(asked.order.n, 2);
+    assert_false(asked.order.share);
+    assert_non_null(strstr(prompt_of(asked.made), "am Meer"));
+    asked.code = RAUM_EPROVIDER_FAILED;
+    BAD("me.generateWithReference", args, "PROVIDER_FAILED: as the port says");
+    asked.code = RAUM_ECONSENT_REQUIRED; /* as the server sees it, which knows more (G-P1) */
+    BAD("me.generateWithReference", args, "CONSENT_REQUIRED");
+    assert_int_equal(asked.calls, 3);
+}
+
+/* The person is the account by its own pictures of this space with consent, never anybody else. */
+static void test_try_on_P1(void **state)
+{
+    char garment[RAUM_ID_MAX], face[RAUM_ID_MAX], args[600], wanted[2 * RAUM_ID_MAX];
+    (void)state;
+    memset(&asked, 0, sizeof asked);
+    host.base.generator = &port;
+    add_garment(place.home, "Coat", NULL, garment);
+    snprintf(args, sizeof args, "{\"name\":\"Day\",\"garmentIds\":[\"%s\"]}", garment);
+    GOOD("wardrobe.createOutfit", args);
+    snprintf(args, sizeof args, "{\"share\":true,\"prompt\":\"am Meer\",\"outfitId\":\"%s\"}",
+             client_at(&client, "result.structuredContent.outfit.id"));
+    BAD("wardrobe.tryOn", args, "NOT_FOUND: this space has no picture of you");
+    OK(place_add(&place, place.home, "gps.jpg", "face-ref", face));
+    BAD("wardrobe.tryOn", args, "CONSENT_REQUIRED");
+    assert_int_equal(asked.calls, 0);
+    raum_handle_free(place.home);
+    place.home = kit_scope(place.raum, NULL);
+    OK(me_images_consent(place.home, face, true, &error));
+    OK(raum_handle_agent(place.home, "stylist", &error));
+    host.base.scope = place.home;
+    GOOD("wardrobe.tryOn", args);
+    IS("result.structuredContent.visibility", "space");
+    snprintf(wanted, sizeof wanted, "%s ", place_media(place.home, face));
+    assert_int_equal(strncmp(asked.references, wanted, strlen(wanted)), 0);
+    assert_string_equal(asked.what, "face top ");
+    assert_non_null(strstr(asked.prompt, "Coat"));
+    assert_non_null(strstr(asked.prompt, "am Meer"));
+    assert_true(asked.order.share);
+    assert_non_null(strstr(args, asked.outfit));
+    assert_non_null(strstr(prompt_of(asked.made), "am Meer"));
+    BAD("wardrobe.tryOn", "{\"outfitId\":\"nothing\"}", "NOT_FOUND");
+    host.base.generator = NULL;
+    BAD("wardrobe.tryOn", args, "NOT_CONFIGURED");
+    assert_int_equal(asked.calls, 1);
 }
 
 /* Writes through tools are the agent's, on behalf of the account (G-A4). */
@@ -489,9 +570,10 @@ static void test_space(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_descriptors), T(test_grants),    T(test_rate),    T(test_arguments),
-        T(test_other_space), T(test_pages),     T(test_consent), T(test_generator),
-        T(test_outfits),     T(test_resources), T(test_prompts), T(test_space),
+        T(test_descriptors), T(test_grants),  T(test_rate),      T(test_arguments),
+        T(test_other_space), T(test_pages),   T(test_consent),   T(test_generator),
+        T(test_try_on_P1),   T(test_outfits), T(test_resources), T(test_prompts),
+        T(test_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

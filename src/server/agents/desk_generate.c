@@ -36,7 +36,8 @@ static int take_turn(struct agent_desk *d, const char *account, struct raum_erro
     bool room = d->making < DESK_MAKING_MAX;
     d->making += room;
     pthread_mutex_unlock(&d->lock);
-    return room ? 0 : err_set(error, RAUM_EBUSY, "other agents' pictures are being made: try again");
+    return room ? 0
+                : err_set(error, RAUM_EBUSY, "other agents' pictures are being made: try again");
 }
 
 static void leave_turn(struct agent_desk *d)

@@ -41,10 +41,10 @@ void results_release(struct results *r);
 /* What a provider works with; lent. */
 struct provider_means {
     const struct media_maker *maker;
-    const char *url, *key; /* NULL where none is needed */
-    const char *ca_file;   /* NULL: the system's authorities */
-    int timeout_ms;        /* of all tries together */
-    int wait_ms;           /* before the second try; twice as long before the third */
+    const char *url, *key;   /* NULL where none is needed */
+    const char *ca_file;     /* NULL: the system's authorities */
+    int timeout_ms;          /* of all tries together */
+    int wait_ms;             /* before the second try; twice as long before the third */
     bool (*stop)(void *arg); /* true: nobody waits any more */
     void *arg;
 };

@@ -495,6 +495,7 @@ export const de: Record<keyof typeof en, string> = {
   'agents.revoke': 'Beenden',
   'agents.log': 'Was Agenten taten',
   'agents.gone': 'Ein Agent',
+  'agents.by': '{agent} für {owner}',
   'agents.undone': 'zurückgenommen',
   'agents.token': 'Das Token des Agenten',
   'agents.token.text': 'Kopiere es jetzt: Es wird nur dieses eine Mal gezeigt.',

@@ -483,6 +483,7 @@ export const en = {
   'agents.revoke': 'End',
   'agents.log': 'What agents did',
   'agents.gone': 'An agent',
+  'agents.by': '{agent} for {owner}',
   'agents.undone': 'taken back',
   'agents.token': 'The agent\'s token',
   'agents.token.text': 'Copy it now: it is shown only this once.',
