@@ -65,6 +65,38 @@ static void wearing(struct tour *t)
                tr("what was never worn is the first that one is reminded of"));
 }
 
+/* Those that AI may use, switched all at once. */
+static void consent(struct tour *t, const char *const *ids, int count, const char *word)
+{
+    for (int i = 0; i < count; i++)
+        tour_quiet(t, "image", "ai", ids[i], word, NULL);
+}
+
+static void trying_on(struct tour *t)
+{
+    const char *ids[8];
+    int count = 0;
+    size_t len = 0;
+    char path[SCRATCH_PATH_MAX + 16];
+    tour_step(t, "Yourself in it: a collage that is made on this device");
+    snprintf(path, sizeof path, "%s/try-on.jpg", t->folder);
+    int status = tour_shown(t, "try-on", OUTFIT, "--out", path, NULL);
+    unsigned char *data = tour_read(path, &len);
+    tour_check(t, status == 0 && data && len > 10000 && data[0] == 0xff && data[1] == 0xd8, "%s",
+               tr("a picture of you with all of it, from your own photographs"));
+    free(data);
+    tour_quiet(t, "outfit", "show", OUTFIT, "--json", NULL);
+    tour_check(t, *tour_text(t, tour_json(t), "lastTryOn"), "%s", tr("the outfit shows it"));
+    tour_pool(t, "--reference", NULL);
+    struct json_value list = tour_json(t);
+    for (struct json_value v = json_first(list); v.doc && count < 8; v = json_next(list, v))
+        ids[count++] = tour_text(t, v, "id");
+    consent(t, ids, count, "off");
+    status = tour_shown(t, "try-on", OUTFIT, NULL);
+    tour_check(t, count > 0 && status == 4, "%s", tr("without your consent there is none"));
+    consent(t, ids, count, "on");
+}
+
 static void apart(struct tour *t)
 {
     tour_step(t, "Each space has its own wardrobe");
@@ -116,6 +148,7 @@ void tour_wardrobe(struct tour *t)
 {
     hang_up(t);
     wearing(t);
+    trying_on(t);
     apart(t);
     gone(t);
 }

@@ -194,8 +194,9 @@ number() { json "scalar @{\$v->{result}{structuredContent}{$1}}"; } # number LIS
 is 0 $a $here image add "$(photo_or eileen-collins.png gps.jpg)" --slot face-ref --ai --json
 face=$(json '$v->[0]{id}')
 is 0 $a $here image add "$(photo_or photographer.png gps.png)" --slot body-ref --ai --quiet
-is 0 $a $here garment add "$(photo_or coffee.png gps.webp)" --name Mantel --category outerwear --quiet
-is 0 $a $here garment add "$(photo_or fig.jpg gps.heic)" --name Hut --category hat --quiet
+add="garment add --quiet --category"
+is 0 $a $here $add outerwear --name Mantel "$(photo_or coffee.png gps.webp)"
+is 0 $a $here $add hat --name Hut "$(photo_or fig.jpg gps.heic)"
 is 0 $a sync --quiet
 is 0 --data phone login "$url" a@example.org
 is 0 --data phone sync --quiet
@@ -203,7 +204,8 @@ agent "$a" Stylist $here
 stylist=$token stylist_id=$id
 tool "$stylist" me.listReferenceImages '{"thumbnails":true}'; says '"type":"image"'
 same 2 "$(number images)" 'references'
-face_media=$(json '(grep { $_->{kind} eq "face" } @{$v->{result}{structuredContent}{images}})[0]{mediaId}')
+face_media=$(json '(grep { $_->{kind} eq "face" }
+    @{$v->{result}{structuredContent}{images}})[0]{mediaId}')
 tool "$stylist" wardrobe.listGarments '{}'
 garments='"'$(json 'join q(","), map { $_->{id} } @{$v->{result}{structuredContent}{garments}}')'"'
 tool "$stylist" wardrobe.createOutfit '{"name":"Regentag","garmentIds":['"$garments"']}'
@@ -218,7 +220,8 @@ same 'collage private' "$(got '{model}') $(got '{visibility}')" 'made'
 is 0 $b sync --quiet
 is 0 $b $here outfit show Regentag --json; same "$tried" "$(json '$v->{lastTryOn}')" 'seen by b'
 is 0 $b $here sql 'SELECT id, prompt, wardrobeOutfitId FROM images' --json
-same "1 $tried $outfit" "$(json 'join " ", scalar @$v, @{$v->[0]}{qw(id wardrobeOutfitId)}')"     'the shared one, and not the private one'
+same "1 $tried $outfit" "$(json 'join " ", scalar @$v, @{$v->[0]}{qw(id wardrobeOutfitId)}')" \
+    'the shared one, and not the private one'
 says 'im Regen'
 is 0 $b $here agent log --json
 same 'Stylist a' "$(json 'join " ", map { $_->{agentName}, $_->{ownerName} }

@@ -384,6 +384,34 @@ static void test_stream_cut(void **state)
     buf_release(&in);
 }
 
+static bool is_late(void *arg)
+{
+    return kit_now() > *(int64_t *)arg;
+}
+
+/* Whoever gives up has waited long enough, also for an answer that never ends. */
+static void test_given_up(void **state)
+{
+    struct client *c;
+    struct client_answer a;
+    int64_t until = kit_now() + 200, before = kit_now();
+    struct client_request q = {.url = at("/stream"), .stop = is_late, .stop_arg = &until};
+    (void)state;
+    assert_int_equal(client_new(&c, NULL), 0);
+    assert_int_equal(client_run(c, &q, &a, NULL), RAUM_EUNREACHABLE);
+    assert_in_range(kit_now() - before, 150, 1500);
+    client_answer_release(&a);
+    struct http_stream *theirs = kit_take_stream();
+    http_stream_finish(theirs);
+    http_stream_unref(theirs);
+    until = kit_now() + 60000; /* the next one is as any */
+    q.url = at("/echo");
+    assert_int_equal(client_run(c, &q, &a, NULL), 0);
+    assert_true(a.status >= 200);
+    client_answer_release(&a);
+    client_free(c);
+}
+
 /* More than is held waits in the connection; nothing of it is lost. */
 static void test_stream_held(void **state)
 {
@@ -437,7 +465,7 @@ int main(void)
         cmocka_unit_test(test_redirects),      cmocka_unit_test(test_liars),
         cmocka_unit_test(test_ipv6),           cmocka_unit_test(test_stream),
         cmocka_unit_test(test_stream_cut),     cmocka_unit_test(test_stream_held),
-        cmocka_unit_test(test_stream_refused),
+        cmocka_unit_test(test_stream_refused), cmocka_unit_test(test_given_up),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }
