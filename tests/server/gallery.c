@@ -7,7 +7,7 @@ struct gallery g;
 
 static struct raum_env env;
 static int ticks;
-static struct image_resizer *workers[2];
+static struct image_resizer *workers[3]; /* two decode, one makes */
 
 static int64_t test_now(void *ctx)
 {
@@ -77,17 +77,17 @@ int gallery_set_up(void **state)
     env = *raum_env_native();
     env.now_ms = test_now;
     g.now = raum_env_native()->now_ms(NULL);
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 3; i++)
         assert_int_equal(image_resizer_new(&workers[i], &image, NULL), 0);
+    for (int i = 0; i < 2; i++)
         g.ports[i] = (struct media_resizer){workers[i], image_resize};
-        g.makers[i] = (struct media_maker){workers[i], upright, image_sheet};
-    }
+    g.maker = (struct media_maker){workers[2], upright, image_sheet};
     struct server_options options = g.with;
     options.env = &env;
     options.resizers = g.ports;
     options.resizer_count = 2;
-    options.makers = g.makers;
-    options.maker_count = 1; /* the other one is at the decoders' disposal alone */
+    options.makers = &g.maker;
+    options.maker_count = 1;
     g.meanwhile = NULL;
     desk_open_with(&g.desk, &options);
     desk_sign_up(&g.desk, "anna@example.org", g.anna);
@@ -102,7 +102,7 @@ int gallery_tear_down(void **state)
 {
     (void)state;
     desk_close(&g.desk);
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 3; i++)
         image_resizer_free(workers[i]);
     return 0;
 }
@@ -239,7 +239,7 @@ int put(const char *token, const char *space_id, const char *media, const char *
 }
 
 int put_as(const char *token, const char *space, const char *media, const char *purpose,
-                   const char *name)
+           const char *name)
 {
     struct file f = sample(name);
     int status = create(token, f.len, metadata(space, media, purpose, NULL), NULL, 0);

@@ -22,9 +22,9 @@ struct gallery {
     int64_t now;                       /* ms */
     char anna[64], bert[64], cleo[64]; /* tokens; Cleo is in no space of theirs */
     struct media_resizer ports[2];
-    struct media_maker makers[2];
-    struct server_options with;   /* of the next set_up: further options */
-    void (*meanwhile)(void);      /* while a reference is made upright; NULL: nothing */
+    struct media_maker maker;
+    struct server_options with; /* of the next set_up: further options */
+    void (*meanwhile)(void);    /* while a reference is made upright; NULL: nothing */
     /* Of the last upload made, and the last answer. */
     char upload[256], code[64], offset[32];
 };

@@ -218,7 +218,7 @@ static void is_sample(const char *head, const char *data, size_t len, const char
     struct file f = sample(name);
     struct buf png;
     buf_init(&png, (size_t)8 << 20);
-    assert_int_equal(image_upright(g.makers[0].ctx, f.data, f.len, &png, NULL), 0);
+    assert_int_equal(image_upright(g.maker.ctx, f.data, f.len, &png, NULL), 0);
     assert_non_null(strstr(head, "name=\"image[]\"; filename="));
     assert_non_null(strstr(head, "Content-Type: image/png"));
     assert_int_equal(len, png.len);
