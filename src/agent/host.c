@@ -227,16 +227,16 @@ static int run_tool(struct job *j, struct agent_note *note, struct logged *l,
 {
     const struct tool_gate gate = {.grant = &j->who->grant, .log = take_log, .log_ctx = l};
     const struct tool *tool = tools_find(note->tool);
-    bool dirty = false;
+    bool dirty = false, reads = tool && tool->policy == TOOL_READ;
     int result = enter(j, note->run, error);
-    if (result == 0 && tool && tool->policy == TOOL_READ)
+    if (result == 0 && reads)
         result = replica_begin(j->replica->raum, error); /* one look at the file for all of it */
     if (result == 0)
         result = tools_call(&j->call, &gate, note->tool, args, json, more, error);
     while (j->replica && j->replica->raum && j->replica->raum->depth > 0)
-        replica_rollback(j->replica->raum); /* it only read */
+        replica_rollback(j->replica->raum); /* it only read: so nothing of it is left, either */
     result = still_holds(j, result, error);
-    if (result == 0)
+    if (result == 0 && !reads)
         result = agent_replica_dirty(j->replica, &dirty, error);
     note->digest = l->digest;
     note->outcome = "ok";

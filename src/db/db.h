@@ -48,6 +48,8 @@ struct db {
     int depth;                    /* 0, or nesting of db_begin */
     bool failed;                  /* a nested transaction asked to roll back */
     struct db_stmt undo;          /* ROLLBACK, prepared ahead: it wants no memory then */
+    struct db_stmt start, finish; /* BEGIN IMMEDIATE and COMMIT, from the first time on */
+    struct db_stmt version;       /* PRAGMA user_version (db_version) */
     bool read_only;
 };
 
@@ -90,6 +92,9 @@ int db_execf(struct db *db, struct raum_error *error, const char *fmt, ...)
     BASE_PRINTF(3, 4) BASE_CHECK;
 /* First column of the first row; *out untouched and RAUM_END if there is none. */
 int db_query_int(struct db *db, const char *sql, int64_t *out, struct raum_error *error) BASE_CHECK;
+
+/* The file's own number, as any connection sees it now: PRAGMA user_version. */
+int db_version(struct db *db, int64_t *out, struct raum_error *error) BASE_CHECK;
 
 /* Transactions nest: only the outermost begins and commits; a rollback within makes the outermost
  * roll back. */

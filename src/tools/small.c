@@ -56,34 +56,44 @@ int tool_space_current(struct tool_call *call, struct json_value args, struct to
     return 0;
 }
 
-typedef int put_fn(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
+/* What the rows of a page are made with. */
+struct list {
+    struct tool_call *call;
+    struct raum_query *tags; /* of tasks; NULL before the first */
+    struct buf names;        /* … of one of them */
+};
+typedef int put_fn(struct list *list, const struct raum_query *q, struct json_writer *w,
                    struct raum_error *error);
 
 static int put_page(struct tool_call *call, struct json_value args, const char *key,
                     struct raum_query *q, put_fn *put, struct tool_result *result,
                     struct raum_error *error)
 {
+    struct list list = {.call = call};
     struct page page;
+    buf_init(&list.names, 1 << 20);
     int rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT),
                         arg_text(call, args, "cursor"), error);
     json_open_object(result->out);
     json_put_key(result->out, key);
     json_open_array(result->out);
     while (rc == 0 && (rc = page_next(&page, error)) == 0)
-        rc = put(call, page.q, result->out, error);
+        rc = put(&list, page.q, result->out, error);
     json_close_array(result->out);
     page_put_cursor(&page, result->out);
     json_close_object(result->out);
     page_end(&page);
+    raum_query_free(list.tags);
+    buf_release(&list.names);
     return rc == RAUM_END ? 0 : rc;
 }
 
 /* ---- tags ---- */
 
-static int put_tag(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
+static int put_tag(struct list *list, const struct raum_query *q, struct json_writer *w,
                    struct raum_error *error)
 {
-    (void)call;
+    (void)list;
     (void)error;
     json_open_object(w);
     put_column(w, "id", q, 0);
@@ -134,24 +144,23 @@ int tool_tag_create(struct tool_call *call, struct json_value args, struct tool_
 
 /* ---- tasks ---- */
 
-static int put_task(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
+static int put_task(struct list *list, const struct raum_query *q, struct json_writer *w,
                     struct raum_error *error)
 {
-    struct buf tags;
     json_open_object(w);
     put_column(w, "id", q, 0);
     put_column(w, "title", q, 1);
     put_column_flag(w, "isCompleted", q, 2);
     put_column(w, "dueDate", q, 3);
     put_column(w, "createdAt", q, 5);
-    buf_init(&tags, 1 << 20);
-    int rc = tasks_tags(call->scope, raum_query_text(q, 0, NULL), &tags, error);
+    buf_reset(&list->names);
+    int rc = tasks_tags(list->call->scope, &list->tags, raum_query_text(q, 0, NULL), &list->names,
+                        error);
     if (rc == 0) {
         json_put_key(w, "tags");
-        json_put_raw(w, buf_text(&tags), tags.len);
+        json_put_raw(w, buf_text(&list->names), list->names.len);
         json_close_object(w);
     }
-    buf_release(&tags);
     return rc;
 }
 
@@ -222,10 +231,10 @@ int tool_task_delete(struct tool_call *call, struct json_value args, struct tool
 
 /* ---- scenes ---- */
 
-static int put_scene(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
+static int put_scene(struct list *list, const struct raum_query *q, struct json_writer *w,
                      struct raum_error *error)
 {
-    (void)call;
+    (void)list;
     (void)error;
     json_open_object(w);
     put_column(w, "id", q, 0);

@@ -62,26 +62,27 @@ int tasks_query(struct raum_handle *h, bool all, struct raum_query **out, struct
         out, error);
 }
 
-int tasks_tags(struct raum_handle *h, const char *id, struct buf *out, struct raum_error *error)
+int tasks_tags(struct raum_handle *h, struct raum_query **q, const char *id, struct buf *out,
+               struct raum_error *error)
 {
-    struct raum_query *q = NULL;
     struct json_writer w;
-    int rc = query_view(h,
-                        "SELECT t.name AS name FROM taskTags l JOIN tags t ON t.id = l.tagId "
-                        "WHERE l.taskId = ?1 ORDER BY t.sortOrder, t.id",
-                        &q, error);
+    int rc = *q ? 0
+                : query_view(h,
+                             "SELECT t.name AS name FROM taskTags l JOIN tags t ON t.id = l.tagId "
+                             "WHERE l.taskId = ?1 ORDER BY t.sortOrder, t.id",
+                             q, error);
     if (rc)
         return rc;
-    raum_query_bind_text(q, 1, id, strlen(id));
+    query_reset(*q);
+    rc = raum_query_bind_text(*q, 1, id, strlen(id));
     json_begin(&w, out);
     json_open_array(&w);
-    while ((rc = raum_query_step(q, error)) == 0) {
+    while (rc == 0 && (rc = raum_query_step(*q, error)) == 0) {
         size_t len = 0;
-        const char *name = raum_query_text(q, 0, &len);
+        const char *name = raum_query_text(*q, 0, &len);
         json_put_text(&w, name ? name : "", len);
     }
     json_close_array(&w);
-    raum_query_free(q);
     return rc == RAUM_END ? buf_error(out, error) : rc;
 }
 
