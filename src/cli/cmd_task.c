@@ -36,7 +36,7 @@ static int add(struct cli *cli)
 
 static int list(struct cli *cli)
 {
-    struct raum_query *q = NULL, *of = NULL;
+    struct raum_query *q = NULL;
     struct out_table t;
     struct buf tags;
     int rc = cli_open_scope(cli);
@@ -48,7 +48,7 @@ static int list(struct cli *cli)
     out_table_begin(&t, &cli->out, columns, 6);
     while ((rc = raum_query_step(q, &cli->error)) == 0) {
         buf_reset(&tags);
-        rc = tasks_tags(cli->scope, &of, raum_query_text(q, 0, NULL), &tags, &cli->error);
+        rc = tasks_tags(cli->scope, raum_query_text(q, 0, NULL), &tags, &cli->error);
         if (rc)
             break;
         out_cell_query(&t, q, 0);
@@ -59,7 +59,6 @@ static int list(struct cli *cli)
         out_cell_query(&t, q, 5);
     }
     raum_query_free(q);
-    raum_query_free(of);
     buf_release(&tags);
     if (rc == RAUM_END && t.rows == 0)
         cli_note(cli, "%s", tr("nothing to do in this space. Add something: raum task add TITLE"));

@@ -56,44 +56,34 @@ int tool_space_current(struct tool_call *call, struct json_value args, struct to
     return 0;
 }
 
-/* What the rows of a page are made with. */
-struct list {
-    struct tool_call *call;
-    struct raum_query *tags; /* of tasks; NULL before the first */
-    struct buf names;        /* … of one of them */
-};
-typedef int put_fn(struct list *list, const struct raum_query *q, struct json_writer *w,
+typedef int put_fn(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
                    struct raum_error *error);
 
 static int put_page(struct tool_call *call, struct json_value args, const char *key,
                     struct raum_query *q, put_fn *put, struct tool_result *result,
                     struct raum_error *error)
 {
-    struct list list = {.call = call};
     struct page page;
-    buf_init(&list.names, 1 << 20);
     int rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT),
                         arg_text(call, args, "cursor"), error);
     json_open_object(result->out);
     json_put_key(result->out, key);
     json_open_array(result->out);
     while (rc == 0 && (rc = page_next(&page, error)) == 0)
-        rc = put(&list, page.q, result->out, error);
+        rc = put(call, page.q, result->out, error);
     json_close_array(result->out);
     page_put_cursor(&page, result->out);
     json_close_object(result->out);
     page_end(&page);
-    raum_query_free(list.tags);
-    buf_release(&list.names);
     return rc == RAUM_END ? 0 : rc;
 }
 
 /* ---- tags ---- */
 
-static int put_tag(struct list *list, const struct raum_query *q, struct json_writer *w,
+static int put_tag(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
                    struct raum_error *error)
 {
-    (void)list;
+    (void)call;
     (void)error;
     json_open_object(w);
     put_column(w, "id", q, 0);
@@ -144,23 +134,78 @@ int tool_tag_create(struct tool_call *call, struct json_value args, struct tool_
 
 /* ---- tasks ---- */
 
-static int put_task(struct list *list, const struct raum_query *q, struct json_writer *w,
-                    struct raum_error *error)
+/* A page of them: what is known of each before its tags are, one statement for all of them. */
+struct tasks_page {
+    struct buf rows;         /* the objects, open behind the key of the tags */
+    size_t ends[PAGE_MAX];  /* … where each ends there */
+    struct buf ids;          /* a JSON list */
+    struct buf row;          /* one that is put together */
+    int count;
+};
+
+static int take_tasks(struct tasks_page *p, struct page *page, struct raum_error *error)
 {
-    json_open_object(w);
-    put_column(w, "id", q, 0);
-    put_column(w, "title", q, 1);
-    put_column_flag(w, "isCompleted", q, 2);
-    put_column(w, "dueDate", q, 3);
-    put_column(w, "createdAt", q, 5);
-    buf_reset(&list->names);
-    int rc = tasks_tags(list->call->scope, &list->tags, raum_query_text(q, 0, NULL), &list->names,
-                        error);
-    if (rc == 0) {
-        json_put_key(w, "tags");
-        json_put_raw(w, buf_text(&list->names), list->names.len);
-        json_close_object(w);
+    struct json_writer ids, w;
+    int rc;
+    json_begin(&ids, &p->ids);
+    json_open_array(&ids);
+    while ((rc = page_next(page, error)) == 0 && p->count < PAGE_MAX) {
+        size_t len;
+        const char *id = raum_query_text(page->q, 0, &len);
+        json_put_text(&ids, id, len);
+        json_begin(&w, &p->rows);
+        json_open_object(&w);
+        put_column(&w, "id", page->q, 0);
+        put_column(&w, "title", page->q, 1);
+        put_column_flag(&w, "isCompleted", page->q, 2);
+        put_column(&w, "dueDate", page->q, 3);
+        put_column(&w, "createdAt", page->q, 5);
+        json_put_key(&w, "tags");
+        p->ends[p->count++] = p->rows.len;
     }
+    json_close_array(&ids);
+    if (rc == RAUM_END)
+        rc = buf_error(&p->rows, error);
+    return rc ? rc : buf_error(&p->ids, error);
+}
+
+/* `tags` stands at the first row of this task or a later one; `more` says whether at any. */
+static int put_task(struct tasks_page *p, int at, struct raum_query *tags, bool *more,
+                    struct json_writer *out, struct raum_error *error)
+{
+    struct json_writer w;
+    size_t from = at ? p->ends[at - 1] : 0;
+    int rc = 0;
+    buf_reset(&p->row);
+    buf_add(&p->row, buf_text(&p->rows) + from, p->ends[at] - from);
+    json_begin(&w, &p->row);
+    json_open_array(&w);
+    while (rc == 0 && *more && raum_query_int(tags, 0) == at) {
+        size_t len = 0;
+        const char *name = raum_query_text(tags, 1, &len);
+        json_put_text(&w, name ? name : "", len);
+        rc = raum_query_step(tags, error);
+        *more = rc == 0;
+    }
+    json_close_array(&w);
+    buf_char(&p->row, '}');
+    json_put_raw(out, buf_text(&p->row), p->row.len);
+    return rc == RAUM_END || rc == 0 ? buf_error(&p->row, error) : rc;
+}
+
+static int put_tasks(struct tool_call *call, struct tasks_page *p, struct json_writer *out,
+                     struct raum_error *error)
+{
+    struct raum_query *tags = NULL;
+    int rc = tasks_tags_query(call->scope, buf_text(&p->ids), p->ids.len, &tags, error);
+    if (rc == 0)
+        rc = raum_query_step(tags, error);
+    bool more = rc == 0;
+    if (rc == RAUM_END)
+        rc = 0;
+    for (int i = 0; rc == 0 && i < p->count; i++)
+        rc = put_task(p, i, tags, &more, out, error);
+    raum_query_free(tags);
     return rc;
 }
 
@@ -168,8 +213,32 @@ int tool_tasks_list(struct tool_call *call, struct json_value args, struct tool_
                     struct raum_error *error)
 {
     struct raum_query *q = NULL;
-    int rc = tasks_query(call->scope, arg_flag(args, "all", false), &q, error);
-    return rc ? rc : put_page(call, args, "tasks", q, put_task, result, error);
+    struct page page;
+    struct tasks_page *p = arena_zero(call->arena, sizeof *p);
+    int rc = p ? tasks_query(call->scope, arg_flag(args, "all", false), &q, error)
+               : err_set(error, RAUM_ENOMEM, NULL);
+    if (rc)
+        return rc;
+    buf_init(&p->rows, TOOL_JSON_MAX);
+    buf_init(&p->ids, TOOL_JSON_MAX);
+    buf_init(&p->row, TOOL_JSON_MAX);
+    rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT), arg_text(call, args, "cursor"),
+                    error);
+    if (rc == 0)
+        rc = take_tasks(p, &page, error);
+    json_open_object(result->out);
+    json_put_key(result->out, "tasks");
+    json_open_array(result->out);
+    if (rc == 0)
+        rc = put_tasks(call, p, result->out, error);
+    json_close_array(result->out);
+    page_put_cursor(&page, result->out);
+    json_close_object(result->out);
+    page_end(&page);
+    buf_release(&p->rows);
+    buf_release(&p->ids);
+    buf_release(&p->row);
+    return rc;
 }
 
 int tool_task_create(struct tool_call *call, struct json_value args, struct tool_result *result,
@@ -231,10 +300,10 @@ int tool_task_delete(struct tool_call *call, struct json_value args, struct tool
 
 /* ---- scenes ---- */
 
-static int put_scene(struct list *list, const struct raum_query *q, struct json_writer *w,
+static int put_scene(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
                      struct raum_error *error)
 {
-    (void)list;
+    (void)call;
     (void)error;
     json_open_object(w);
     put_column(w, "id", q, 0);

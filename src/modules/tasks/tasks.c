@@ -62,28 +62,38 @@ int tasks_query(struct raum_handle *h, bool all, struct raum_query **out, struct
         out, error);
 }
 
-int tasks_tags(struct raum_handle *h, struct raum_query **q, const char *id, struct buf *out,
-               struct raum_error *error)
+int tasks_tags(struct raum_handle *h, const char *id, struct buf *out, struct raum_error *error)
 {
+    struct raum_query *q = NULL;
     struct json_writer w;
-    int rc = *q ? 0
-                : query_view(h,
-                             "SELECT t.name AS name FROM taskTags l JOIN tags t ON t.id = l.tagId "
-                             "WHERE l.taskId = ?1 ORDER BY t.sortOrder, t.id",
-                             q, error);
+    int rc = query_view(h,
+                        "SELECT t.name AS name FROM taskTags l JOIN tags t ON t.id = l.tagId "
+                        "WHERE l.taskId = ?1 ORDER BY t.sortOrder, t.id",
+                        &q, error);
     if (rc)
         return rc;
-    query_reset(*q);
-    rc = raum_query_bind_text(*q, 1, id, strlen(id));
+    raum_query_bind_text(q, 1, id, strlen(id));
     json_begin(&w, out);
     json_open_array(&w);
-    while (rc == 0 && (rc = raum_query_step(*q, error)) == 0) {
+    while ((rc = raum_query_step(q, error)) == 0) {
         size_t len = 0;
-        const char *name = raum_query_text(*q, 0, &len);
+        const char *name = raum_query_text(q, 0, &len);
         json_put_text(&w, name ? name : "", len);
     }
     json_close_array(&w);
+    raum_query_free(q);
     return rc == RAUM_END ? buf_error(out, error) : rc;
+}
+
+int tasks_tags_query(struct raum_handle *h, const char *ids, size_t len, struct raum_query **out,
+                     struct raum_error *error)
+{
+    int rc = query_view(h,
+                        "SELECT i.key AS at, t.name AS name FROM json_each(?1) i "
+                        "CROSS JOIN taskTags l ON l.taskId = i.value "
+                        "CROSS JOIN tags t ON t.id = l.tagId ORDER BY i.key, t.sortOrder, t.id",
+                        out, error);
+    return rc ? rc : raum_query_bind_text(*out, 1, ids, len);
 }
 
 int tasks_done(struct raum_handle *h, const char *id, bool done, struct raum_error *error)
