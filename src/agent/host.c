@@ -255,6 +255,21 @@ static void new_id(struct agent_host *h, char out[ID_TEXT])
     pthread_mutex_unlock(&h->lock);
 }
 
+/* Called after its session, or after its first call. */
+static void choose_run(struct agent_host *h, const struct agent_who *who, const char *call,
+                       char run[ID_TEXT])
+{
+    char name[256];
+    int len =
+        snprintf(name, sizeof name, "run:%s:%s", who->agent, who->session ? who->session : "");
+    if (who->session && len > 0 && (size_t)len < sizeof name) {
+        seen_note(h->seen, who);
+        id_derive(h->o.env, name, (size_t)len, run);
+    } else {
+        seen_run(h->seen, who, now_ms(h), call, run);
+    }
+}
+
 /* Names of no tool come from outside: they are cut, and the log takes them as text. */
 static const char *tool_name(const char *tool, char out[64])
 {
@@ -275,7 +290,7 @@ int agent_host_tool(struct agent_host *h, const struct agent_who *who, const cha
     char call[ID_TEXT], run[ID_TEXT], name[64];
     job_begin(&j, h, who, hooks);
     new_id(h, call);
-    seen_run(h->seen, who, now_ms(h), call, run);
+    choose_run(h, who, call, run);
     struct agent_note note = {.call = call,
                               .run = run,
                               .agent = who->agent,

@@ -136,10 +136,10 @@ int tool_tag_create(struct tool_call *call, struct json_value args, struct tool_
 
 /* A page of them: what is known of each before its tags are, one statement for all of them. */
 struct tasks_page {
-    struct buf rows;         /* the objects, open behind the key of the tags */
-    size_t ends[PAGE_MAX];  /* … where each ends there */
-    struct buf ids;          /* a JSON list */
-    struct buf row;          /* one that is put together */
+    struct buf rows;       /* the objects, open behind the key of the tags */
+    size_t ends[PAGE_MAX]; /* where each ends there */
+    struct buf ids;        /* a JSON list */
+    struct buf row;        /* one that is put together */
     int count;
 };
 
