@@ -142,6 +142,7 @@ export class Leader implements Listener {
     }
     if (message.kind === 'hello') this.#greet(message);
     else if (message.kind === 'bye') await this.#bye(message.tab);
+    else if (message.kind === 'awake') await this.#syncing?.awake();
     else if (this.#tabs.has(message.tab)) this.#answer(message);
     // else it will say hello, and ask again
   }
