@@ -415,7 +415,7 @@ async function guest(world) {
   const { context, page, trouble } = await person(world.chromium, world.base);
   await page.goto(world.base);
   await page.click('.button.plain:has-text("Begin without account")');
-  await page.waitForSelector('[data-switcher]');
+  await page.waitForSelector('[data-space]', { state: 'attached' });
   const [own] = await slugs(page);
   await page.goto(`${world.base}/@${own}/`);
   await page.fill('[data-task-new]', 'from before');

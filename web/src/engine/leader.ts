@@ -107,6 +107,7 @@ export class Leader implements Listener {
     this.#shared.sync = { ...idle };
     await this.#look();
     if (!this.#shared.account) return;
+    this.#shared.sync.phase = 'sending'; // idle is what was asked and is done
     this.#syncing = new Syncing(this.#core, value.account, value.device, this);
     this.#syncing.nudge();
   }
@@ -338,6 +339,10 @@ export class Leader implements Listener {
   }
 
   /* ---- what the conversation with the server says ---- */
+
+  known(): Promise<void> {
+    return this.#look();
+  }
 
   state(sync: Partial<Sync>): void {
     const now = { ...this.#shared.sync, ...sync };

@@ -15,6 +15,8 @@ interface Step {
 export interface Listener {
   /** Rows, names or counts may have changed. */
   changed(): void;
+  /** The list of spaces is told by the time this is over. */
+  known(): Promise<void>;
   state(sync: Partial<Sync>): void;
   told(events: Told[]): void;
   locked(locked: boolean): void;
@@ -136,6 +138,7 @@ export class Syncing {
     this.#listener.locked(locked);
     this.#listener.told(await refreshSpaces(this.#core));
     this.#prepared = true;
+    await this.#listener.known();
     this.#listener.changed();
   }
 
