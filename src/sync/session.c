@@ -24,6 +24,7 @@ struct session {
     enum state state;
     bool again; /* started while it was at work */
     int64_t until, wait_ms;
+    int64_t asked_until; /* by the server; 0: it did not */
     struct arena arena; /* of one request: what was sent stays until its answer */
     struct outgoing out;
     struct buf body, next; /* as sent; as it will be sent next, while its answer is merged */
@@ -84,6 +85,14 @@ void session_start(struct session *s)
         s->state = READY;
     else if (s->state == SENT)
         s->again = true;
+}
+
+void session_awake(struct session *s)
+{
+    s->wait_ms = 0;
+    if (s->state == WAITING)
+        s->until = s->asked_until;
+    session_start(s);
 }
 
 const struct session_counts *session_counts(const struct session *s)
@@ -332,6 +341,7 @@ static void wait_for(struct session *s, int64_t now_ms, int64_t asked_ms, const 
     env->random(env->ctx, random, sizeof random);
     /* Between half and all of it: devices that lost their server together do not return together */
     int64_t wait = s->wait_ms / 2 + s->wait_ms * (random[0] << 8 | random[1]) / 131072;
+    s->asked_until = asked_ms > 0 ? now_ms + asked_ms : 0;
     s->until = now_ms + (wait > asked_ms ? wait : asked_ms);
     s->state = WAITING;
     snprintf(s->trouble, sizeof s->trouble, "%s", why);

@@ -4,7 +4,7 @@
  *
  *     IDLE ──start──▶ SEND ──answer──▶ SEND …            more to send or to fetch
  *                      │                └─────▶ IDLE     nothing left
- *                      └──no answer, 5xx, 429──▶ WAIT ──time──▶ SEND
+ *                      └──no answer, 5xx, 429──▶ WAIT ──time, awake──▶ SEND
  *                      └──401, 403 ──▶ STOPPED           who asks is not known there any more
  *
  * Beside it events of the server's stream may come at any time, also while an answer is awaited:
@@ -55,6 +55,8 @@ void session_free(struct session *s); /* NULL is fine */
 void session_narrow(struct session *s, uint32_t space);
 /* Something was written here, or the server said that there is news. */
 void session_start(struct session *s);
+/* The network is there again: nothing is waited for but what the server asked for. */
+void session_awake(struct session *s);
 int session_next(struct session *s, int64_t now_ms, struct session_step *out,
                  struct raum_error *error) BASE_CHECK;
 /* The answer to what was sent. status 0: there was none. retry_ms: what the server asked for, or

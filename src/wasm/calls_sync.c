@@ -30,6 +30,14 @@ static int start(struct call *c)
     return rc;
 }
 
+static int awake(struct call *c)
+{
+    int rc = need(c);
+    if (rc == 0)
+        session_awake(c->app->session);
+    return rc;
+}
+
 static int stop(struct call *c)
 {
     session_free(c->app->session);
@@ -396,6 +404,7 @@ static int quarantine_restore(struct call *c)
 
 const struct call_entry calls_sync[] = {
     {"session.start", start, CALL_READ},
+    {"session.awake", awake, CALL_READ},
     {"session.stop", stop, CALL_READ},
     {"session.next", next, CALL_READ},
     {"session.answer", answer, CALL_READ},

@@ -1,8 +1,10 @@
 /* The wardrobe. A photograph is prepared first (photo.prepare) and named by what that answered:
  * hash.type.width.height.bytes, so that it can be used whoever leads by then. */
 #include "base/err.h"
+#include "modules/picture/generator.h"
 #include "modules/wardrobe/garments.h"
 #include "modules/wardrobe/outfits.h"
+#include "modules/wardrobe/try_on.h"
 #include "modules/wardrobe/wardrobe.h"
 #include "modules/wardrobe/wears.h"
 #include "wasm/app.h"
@@ -288,6 +290,59 @@ static int wear_remove(struct call *c)
     return h ? wears_remove(h, id, c->error) : c->error->code;
 }
 
+/* ---- trying on ---- */
+
+static void answer_plan(struct call *c, const struct try_on *t)
+{
+    static const char *const lacks[] = {
+        [LACK_GARMENT] = "garment", [LACK_PERSON] = "person", [LACK_FACE] = "face",
+        [LACK_CONSENT] = "consent", [LACK_NOTHING] = NULL};
+    json_open_object(c->out);
+    answer_str(c, "lack", lacks[t->lack]);
+    json_put_key(c->out, "media");
+    json_open_array(c->out);
+    for (int i = 0; i < t->count && t->lack == LACK_NOTHING; i++)
+        json_put_str(c->out, t->media[i]);
+    json_close_array(c->out);
+    answer_int(c, "leftOut", t->left_out);
+    answer_flag(c, "noFace", t->no_face);
+    answer_flag(c, "noBody", t->no_body);
+    answer_str(c, "size", t->size);
+    answer_str(c, "prompt", t->lack == LACK_NOTHING ? buf_text(&t->prompt) : NULL);
+    json_close_object(c->out);
+}
+
+/* {lack: garment|person|face|consent|null, media, leftOut, noFace, noBody, size, prompt}. What is
+ * lacking is an answer, not an error: the page has words of its own for it. */
+static int try_plan(struct call *c)
+{
+    struct raum_handle *h = call_scope(c);
+    const struct try_on_wish wish = {.outfit = call_maybe(c, "outfit"),
+                                     .garment = call_maybe(c, "garment"),
+                                     .prompt = call_maybe(c, "prompt")};
+    struct try_on t;
+    if (!h)
+        return c->error->code;
+    if (!wish.outfit == !wish.garment)
+        return call_wrong(c, "outfit", "or garment: one of them");
+    int rc = try_on_compose(h, &wish, &t, c->error);
+    if (rc && t.lack != LACK_NOTHING) {
+        *c->error = (struct raum_error){0};
+        rc = 0;
+    }
+    if (rc == 0)
+        answer_plan(c, &t);
+    try_on_release(&t);
+    return rc;
+}
+
+static int try_prompt(struct call *c)
+{
+    const char *id, *prompt = call_text(c, "prompt");
+    struct raum_handle *h = prompt ? scope_and(c, "id", &id) : NULL;
+    return h ? images_prompt(h, id, prompt, c->error) : c->error->code;
+}
+
 const struct call_entry calls_wardrobe[] = {
     {"photo.prepare", photo_prepare, CALL_READ},
     {"garment.add", garment_add, CALL_ONCE},
@@ -309,5 +364,7 @@ const struct call_entry calls_wardrobe[] = {
     {"wear.garment", wear_garment, CALL_ONCE},
     {"wear.outfit", wear_outfit, CALL_ONCE},
     {"wear.remove", wear_remove, CALL_ONCE},
+    {"try.plan", try_plan, CALL_READ},
+    {"try.prompt", try_prompt, CALL_ONCE},
     {0},
 };

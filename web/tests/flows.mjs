@@ -1,13 +1,17 @@
 // The whole page with the real engine, against a real server, by two people in two browsers.
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { axe, browser, frames, good, person, same, sample, shots, test } from './kit.mjs';
 
 const photo = (name) => join(process.env.RAUM_PHOTOS, name);
 const password = 'correct horse battery';
+const firstVisitMax = 600_000; // bytes
+const backMax = 2000; // ms
 const hostile = '<img src=x onerror="window.hacked=1">';
 
 async function start(program) {
@@ -76,6 +80,32 @@ async function until(test, what) {
 
 /* ---- a family, from the first visit on ---- */
 
+/* All bytes that a browser that was never here fetches until the page is kept for offline use. */
+async function firstVisit(world) {
+  const { port, hostname } = new URL(world.base);
+  let bytes = 0;
+  const between = createServer((socket) => {
+    const there = connect(Number(port), hostname);
+    there.on('data', (part) => { bytes += part.length; });
+    socket.pipe(there).pipe(socket);
+    for (const one of [socket, there]) one.on('error', () => { socket.destroy(); there.destroy(); });
+  });
+  await new Promise((resolve) => between.listen(0, '127.0.0.1', resolve));
+  const base = `http://127.0.0.1:${between.address().port}`;
+  const { context, page, trouble } = await person(world.chromium, base);
+  await page.goto(base);
+  await page.waitForSelector('h1');
+  await page.evaluate(() => navigator.serviceWorker.ready);
+  await page.waitForLoadState('networkidle');
+  await page.click('.button.plain:has-text("Begin without account")');
+  await page.waitForSelector('[data-switcher]');
+  console.log(`      ${bytes} bytes`);
+  good(bytes > 100_000 && bytes <= firstVisitMax, `${bytes} bytes at the first visit`);
+  await context.close();
+  between.close();
+  same(trouble, [], 'trouble');
+}
+
 async function newcomer(world) {
   const { lena, base } = world;
   await lena.page.goto(base);
@@ -105,6 +135,35 @@ async function family(world) {
   await page.screenshot({ path: join(shots, 'flow-empty-family.png') });
   await inSync(page);
   good(!await page.evaluate(() => 'hacked' in window), 'a name became markup');
+}
+
+/* What is there to be clicked while the page starts is there afterwards: no click is lost. */
+async function atOnce(world) {
+  const { context, page } = world.lena;
+  await page.goto('about:blank');
+  const fresh = await context.newPage(); // leads now
+  await fresh.addInitScript(() => {
+    globalThis.gone = [];
+    new MutationObserver((all) => {
+      for (const node of all.flatMap((one) => [...one.removedNodes]))
+        if (node instanceof Element)
+          globalThis.gone.push(node, ...node.querySelectorAll('a, button, input, select'));
+    }).observe(document, { childList: true, subtree: true });
+  });
+  for (const path of ['/all', `/@${world.own}/`, `/@${world.family}/wardrobe`]) {
+    await fresh.goto(world.base + path, { waitUntil: 'commit' });
+    await inSync(fresh);
+    await fresh.waitForSelector('main h1');
+    const gone = await fresh.evaluate(() => globalThis.gone.filter((one) => !one.isConnected
+      && one.matches('a, button, input, select')).map((one) => one.outerHTML.slice(0, 120)));
+    same(gone, [], `${path}: replaced`);
+  }
+  await fresh.goto(`${world.base}/@${world.own}/`, { waitUntil: 'commit' });
+  await fresh.click('nav a[href$="/wardrobe"]'); // as soon as there is one
+  await fresh.waitForURL(/\/wardrobe$/);
+  await fresh.waitForSelector('nav a[href$="/wardrobe"][aria-current=page]');
+  await fresh.close();
+  await page.goto(`${world.base}/@${world.own}/profile/me-images`);
 }
 
 async function backAndForth(world) {
@@ -148,8 +207,10 @@ async function offline(world) {
   await lena.context.setOffline(false);
   const start = Date.now();
   await pool(second.page, 3);
+  const took = Date.now() - start;
   await shown(second.page, 3);
-  console.log(`      on the second device after ${Date.now() - start} ms`);
+  console.log(`      on the second device after ${took} ms, its picture after ${Date.now() - start} ms`);
+  good(took <= backMax, `back after being offline: ${took} ms`);
   same(second.trouble, [], 'trouble');
   await second.context.close();
 }
@@ -272,6 +333,85 @@ async function middleOfUpload(world) {
   await second.context.close();
 }
 
+/* A member makes an agent; what it does is seen, taken back, and ends. */
+async function agents(world) {
+  const { lena, mia, base } = world;
+  const { page } = lena;
+  await page.goto(`${base}/@${world.family}/`);
+  await page.click('nav a[href$="/agents"]');
+  await page.waitForSelector('[data-agents] li:has-text("None of yours yet")');
+  await page.fill('[name=agent]', hostile);
+  await page.uncheck('[name=readonly]');
+  await page.click('form .button.main');
+  const token = await page.textContent('[data-token]');
+  good(/^raum_agent_\S{20,}$/.test(token), `a token: ${token}`);
+  await page.mouse.click(5, 5); // beside it
+  await page.screenshot({ path: join(shots, 'flow-agent-token.png') });
+  same(await page.textContent('[data-token]'), token, 'a click beside the token');
+  same(await axe(page), [], 'axe: the token');
+  await page.click('dialog .button.main');
+  await page.reload();
+  await page.waitForSelector('[data-agents] li:has-text("onerror")');
+  good(!(await page.content()).includes(token), 'the token is shown again');
+  good(!await page.evaluate(() => 'hacked' in window), 'a name became markup');
+
+  same(await tool(base, token, 'todo.create', { title: 'Bread by the agent' }), 200, 'a call');
+  await page.waitForSelector('[data-runs] > li:has-text("todo.create") .button');
+  await mia.page.goto(`${base}/@${world.family}/`);
+  await mia.page.waitForSelector('[data-tasks] li:has-text("Bread by the agent")');
+  await looks(page, 'agents', '[data-runs] code');
+  await page.click('[data-runs] .button:has-text("Undo")');
+  await page.waitForSelector('.toast:has-text("1 entry taken back.")');
+  await page.waitForSelector('[data-runs] .tag:has-text("taken back")');
+  await mia.page.waitForFunction(() => ![...document.querySelectorAll('[data-tasks] li')]
+    .some((one) => one.textContent.includes('Bread by the agent')));
+
+  await mia.page.goto(`${base}/@${world.family}/agents`); // sees what it did, not whose it is
+  await mia.page.waitForSelector('[data-runs] li:has-text("todo.create")');
+  same(await mia.page.locator('[data-agents] .button').count(), 0, "somebody else's agents");
+
+  await page.click('[data-agents] .button.bad');
+  await page.click('dialog .button.bad');
+  await page.waitForSelector('[data-agents] li:has-text("None of yours yet")');
+  same(await tool(base, token, 'todo.list', {}), 401, 'a call of an ended agent');
+}
+
+/* Face and garments come from another device of hers, bytes and all. */
+async function tryOn(world) {
+  const { page } = world.lena;
+  const data = join(world.scratch, 'laptop');
+  const run = async (...words) => JSON.parse((await promisify(execFile)(world.program,
+    ['--data', data, ...words, '--json'], { env: { ...process.env, RAUM_PASSWORD: password } }))
+    .stdout || 'null');
+  await run('login', world.base, 'lena@example.org');
+  await run('image', 'add', photo('eileen-collins.png'), '--slot', 'face-ref', '--ai');
+  await run('garment', 'add', photo('drum.jpg'), '--name', 'Drum', '--category', 'top');
+  await run('garment', 'add', photo('coffee.png'), '--name', 'Cup', '--category', 'shoes');
+  await run('outfit', 'create', 'Concert', 'Drum', 'Cup');
+  await run('sync');
+  await page.goto(`${world.base}/@${world.own}/wardrobe/outfits`);
+  await page.click('main a:has-text("Concert")');
+  await page.click('.button:has-text("Try on")');
+  await page.waitForFunction(() => document.querySelectorAll('dialog .sent img').length >= 3);
+  await looks(page, 'try-on', 'dialog .sent img');
+  await page.fill('dialog .input', 'at the sea');
+  await page.click('dialog .button.main');
+  await page.waitForFunction(() => document.querySelector('[data-tried] img')?.naturalWidth > 500,
+    null, { timeout: 60000 });
+  await sleep(300);
+  await looks(page, 'tried-on', '[data-tried] img');
+  await page.click('dialog .button.main');
+  await page.waitForFunction(() => document.querySelectorAll('[data-tries] img').length === 1);
+  await inSync(page);
+  await run('sync');
+  const rows = await run('sql', 'SELECT visibility, generationMode, model, prompt FROM images '
+    + 'WHERE wardrobeOutfitId IS NOT NULL');
+  same(rows.map((one) => [one.visibility, one.generationMode, one.model]),
+    [['private', 'reference', 'collage']], 'one row, which the server made');
+  good(/Drum \(top/.test(rows[0].prompt) && rows[0].prompt.endsWith('at the sea'),
+    `its prompt: ${rows[0].prompt}`);
+}
+
 async function revoked(world) {
   const { lena, mia, base } = world;
   await mia.page.goto(`${base}/@${world.family}/profile/me-images`);
@@ -290,7 +430,7 @@ async function guest(world) {
   const { context, page, trouble } = await person(world.chromium, world.base);
   await page.goto(world.base);
   await page.click('.button.plain:has-text("Begin without account")');
-  await page.waitForSelector('[data-switcher]');
+  await page.waitForSelector('[data-space]', { state: 'attached' });
   const [own] = await slugs(page);
   await page.goto(`${world.base}/@${own}/`);
   await page.fill('[data-task-new]', 'from before');
@@ -308,6 +448,38 @@ async function guest(world) {
   await page.waitForSelector('.rooms');
   await context.close();
   same(trouble, [], 'trouble');
+}
+
+/** One call of an agent's tool, as a client without a session makes it: the status. */
+async function tool(base, token, name, args) {
+  const io = 'io.modelcontextprotocol';
+  const answer = await fetch(`${base}/mcp`, { method: 'POST', headers: {
+    Authorization: `Bearer ${token}`, 'Content-Type': 'application/json',
+    Accept: 'application/json, text/event-stream', 'MCP-Protocol-Version': '2026-07-28',
+    'Mcp-Method': 'tools/call', 'Mcp-Name': name,
+  }, body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name,
+    arguments: args, _meta: { [`${io}/protocolVersion`]: '2026-07-28',
+      [`${io}/clientCapabilities`]: {} } } }) });
+  await answer.text();
+  return answer.status;
+}
+
+/** Pictures of the page as it stands, in both themes and widths, without breach of axe's rules. */
+async function looks(page, name, there) {
+  const found = [];
+  for (const [theme, width] of [['light', 1440], ['dark', 1440], ['light', 360], ['dark', 360]]) {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width, height: 900 });
+    await page.waitForSelector(there);
+    await sleep(200);
+    await page.screenshot({ path: join(shots, `flow-${name}-${theme}-${width}.png`) });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+    if (wide > width) found.push(`${name} ${theme} ${width}: scrolls to ${wide}`);
+    for (const one of await axe(page)) found.push(`${name} ${theme} ${width}: ${one}`);
+  }
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize({ width: 1440, height: 900 });
+  same(found, [], 'looks');
 }
 
 async function pictures(world) {
@@ -344,16 +516,20 @@ async function told(world, error) {
 export async function flows(program, only = '') {
   const server = await start(program);
   const chromium = await browser();
-  const world = { base: server.base, scratch: server.scratch, chromium,
+  const world = { base: server.base, scratch: server.scratch, chromium, program,
     lena: await person(chromium, server.base), mia: await person(chromium, server.base) };
-  const story = { 'a newcomer signs up and adds two photographs': newcomer,
+  const story = { 'the first visit is small': firstVisit,
+    'a newcomer signs up and adds two photographs': newcomer,
     'a family space begins empty': family,
+    'what is clicked at once is not replaced': atOnce,
     'back and forth: the pool follows, no frame shows the other': backAndForth,
     'without network, reloaded, and on the second device': offline,
     'consent, slots, delete and undo': consent,
     'an invitation, signed out, to a hostile name': invited,
     'wardrobe, outfit, worn': wardrobe,
     'two people and their tasks': together,
+    'an agent: made, seen, taken back, ended': agents,
+    'trying on: what goes along, the picture, one row': tryOn,
     'a reload in the middle of an upload': middleOfUpload,
     'the page as it is, axe and pictures': pictures,
     'a removed member sees it go': revoked,

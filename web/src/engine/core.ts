@@ -21,6 +21,12 @@ export interface Answer<T> { value: T; bytes: Uint8Array }
 const TRIES = 100; // of a call that needs something first
 const NOT_FOUND = -34;
 
+export function compile(address: string): Promise<WebAssembly.Module> {
+  return WebAssembly.compileStreaming(fetch(address)).catch(async () =>
+    // A server that does not say application/wasm.
+    WebAssembly.compile(await (await fetch(address)).arrayBuffer()));
+}
+
 function hostOf(memory: () => WebAssembly.Memory, files: Files, crypto: Crypto):
     WebAssembly.ModuleImports {
   const bytes = (at: number, len: number) => new Uint8Array(memory().buffer, at, len);
@@ -79,17 +85,15 @@ function hostOf(memory: () => WebAssembly.Memory, files: Files, crypto: Crypto):
 
 export class Core {
   files: Files;
-  #crypto: Crypto;
   #wasm!: Exports;
   #tail: Promise<unknown> = Promise.resolve();
 
-  private constructor(files: Files, crypto: Crypto) {
+  private constructor(files: Files) {
     this.files = files;
-    this.#crypto = crypto;
   }
 
   static async start(module: WebAssembly.Module, files: Files, crypto: Crypto): Promise<Core> {
-    const core = new Core(files, crypto);
+    const core = new Core(files);
     const host = hostOf(() => core.#wasm.memory, files, crypto);
     const instance = await WebAssembly.instantiate(module, { host });
     core.#wasm = instance.exports as unknown as Exports;
@@ -124,10 +128,8 @@ export class Core {
     const text = JSON.stringify(args);
     for (let i = 0;; i++) {
       const { code, answer, bytes } = this.#run(client, method, text, blob);
-      const wants = this.files.wants || this.#crypto.wants;
-      if (code !== 0 && wants && i < TRIES) {
+      if (code !== 0 && this.files.wants && i < TRIES) {
         await this.files.fetch();
-        await this.#crypto.fetch();
         continue;
       }
       this.files.forgetWants();

@@ -15,6 +15,8 @@ interface Pending {
   reject(error: EngineError): void;
 }
 
+const SLEPT_MS = 30_000; // hidden for so long: perhaps the device slept
+
 const nothing: EngineState = {
   phase: 'starting', role: null, storage: 'opfs', notices: [], account: null, space: null,
   spaces: [],
@@ -61,11 +63,24 @@ class Client implements Engine {
       this.#post({ kind: 'start', tab: this.#tab, secure: self.isSecureContext,
         account: options.account });
       this.#hello(); // to one that leads already
+      this.#wake();
     });
   }
 
   #post(message: FromPage): void {
     this.#worker?.postMessage(message);
+  }
+
+  /* A worker does not hear of the network in every browser. A page that comes back to the front
+   * after a sleep may have a stream that ended without a word. */
+  #wake(): void {
+    const awake = () => this.#post({ kind: 'awake' });
+    let hidden = 0;
+    addEventListener('online', awake);
+    document.addEventListener('visibilitychange', () => {
+      if (document.hidden) hidden = Date.now();
+      else if (Date.now() - hidden > SLEPT_MS || this.#state.sync.phase === 'offline') awake();
+    });
   }
 
   #hello(): void {

@@ -109,6 +109,7 @@ export class Leader implements Listener {
     this.#shared.sync = { ...idle };
     await this.#look();
     if (!this.#shared.account) return;
+    this.#shared.sync.phase = 'sending'; // idle is what was asked and is done
     this.#syncing = new Syncing(this.#core, value.account, value.device, this);
     this.#syncing.nudge();
     this.#pictures = new MediaSync(this.#core, value.device, this);
@@ -151,6 +152,7 @@ export class Leader implements Listener {
     }
     if (message.kind === 'hello') this.#greet(message);
     else if (message.kind === 'bye') await this.#bye(message.tab);
+    else if (message.kind === 'awake') await this.#syncing?.awake();
     else if (this.#tabs.has(message.tab)) this.#answer(message);
     // else it will say hello, and ask again
   }
@@ -349,6 +351,10 @@ export class Leader implements Listener {
   }
 
   /* ---- what the conversation with the server says ---- */
+
+  known(): Promise<void> {
+    return this.#look();
+  }
 
   state(sync: Partial<Sync>): void {
     const now = { ...this.#shared.sync, ...sync };

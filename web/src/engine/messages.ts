@@ -20,7 +20,9 @@ export interface Ask {
 /** A tab makes itself known to a leader, with all that it watches. */
 export interface Hello { kind: 'hello'; tab: string; space: string | null; watches: Watch[] }
 export interface Bye { kind: 'bye'; tab: string }
-export type ToLeader = Ask | Hello | Bye;
+/** The network is back, or the page is looked at again: of the page, which hears of it surely. */
+export interface Awake { kind: 'awake' }
+export type ToLeader = Ask | Hello | Bye | Awake;
 
 export interface Reply {
   kind: 'reply';
@@ -40,6 +42,6 @@ export type FromLeader = Reply | Batches | WatchFailed | Leading | News;
 
 /** Between the page and its own worker. */
 export type FromPage = { kind: 'start'; tab: string; secure: boolean; account?: string } | Ask
-  | Hello | Bye;
+  | Hello | Bye | Awake;
 export type ToPage = FromLeader | { kind: 'role'; role: 'leader' | 'follower' }
   | { kind: 'other-version' };

@@ -121,6 +121,22 @@ export interface Methods {
   'wear.garment': { args: { id: string; day: string }; result: Made };
   'wear.outfit': { args: { id: string; day: string }; result: Made & { garments: number } };
   'wear.remove': { args: One; result: null };
+  /** Which pictures a try-on takes, in order, and what is asked for; or what is lacking. */
+  'try.plan': {
+    args: { outfit?: string; garment?: string; prompt?: string };
+    result: {
+      lack: 'garment' | 'person' | 'face' | 'consent' | null;
+      media: string[];
+      /** Garments that do not go along: gone, without a photograph, or without room. */
+      leftOut: number;
+      noFace: boolean;
+      noBody: boolean;
+      size: string;
+      prompt: string | null;
+    };
+  };
+  /** The prompt of a picture that the server made, sealed here. NOT_FOUND: its row is not here yet. */
+  'try.prompt': { args: { id: string; prompt: string }; result: null };
 
   /* ---- tags, tasks, scenes ---- */
   'tag.create': {

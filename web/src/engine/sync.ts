@@ -15,6 +15,8 @@ interface Step {
 export interface Listener {
   /** Rows, names or counts may have changed. */
   changed(): void;
+  /** The list of spaces is told by the time this is over. */
+  known(): Promise<void>;
   state(sync: Partial<Sync>): void;
   told(events: Told[]): void;
   locked(locked: boolean): void;
@@ -25,6 +27,7 @@ export interface Listener {
 
 const AGAIN_MS = 250;
 const AGAIN_MAX_MS = 60_000;
+const AWOKE_MS = 500; // each tab says it
 const UNKNOWN_MAX = 3; // how often the list of spaces is asked anew for rows of unknown ones
 
 export class Syncing {
@@ -39,6 +42,7 @@ export class Syncing {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stream: AbortController | null = null;
   #wait = 0;
+  #awoke = 0;
   #unknown = 0;
   #prepared = false;
 
@@ -47,22 +51,28 @@ export class Syncing {
     this.#account = account;
     this.#device = device;
     this.#listener = listener;
-    self.addEventListener('online', this.#online);
     self.addEventListener('offline', this.#offline);
   }
 
-  #online = () => {
-    this.#wait = 0;
-    this.nudge();
-  };
   #offline = () => {
     this.#stream?.abort();
     this.#listener.state({ phase: 'offline' });
   };
 
+  /** The network is there again, or somebody looks again after a while: nothing is waited for, and
+   *  a stream that may be dead without a word is opened anew. */
+  async awake(): Promise<void> {
+    if (this.#stopped || Date.now() - this.#awoke < AWOKE_MS) return;
+    this.#awoke = Date.now();
+    this.#wait = 0;
+    this.#stream?.abort();
+    await this.#core.call(0, 'session.awake').catch((error: unknown) =>
+      this.#listener.failed(error));
+    this.nudge();
+  }
+
   async stop(): Promise<void> {
     this.#stopped = true;
-    self.removeEventListener('online', this.#online);
     self.removeEventListener('offline', this.#offline);
     clearTimeout(this.#timer);
     this.#stream?.abort();
@@ -128,6 +138,7 @@ export class Syncing {
     this.#listener.locked(locked);
     this.#listener.told(await refreshSpaces(this.#core));
     this.#prepared = true;
+    await this.#listener.known();
     this.#listener.changed();
   }
 

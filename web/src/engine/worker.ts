@@ -3,6 +3,7 @@
  * what was not answered; what was run already is answered from a note in the database
  * (src/wasm/once.c). */
 import wasmAddress from '../../../build-wasm/raum.wasm?url';
+import { compile } from './core.ts';
 import { Leader } from './leader.ts';
 import type { FromLeader, FromPage, ToLeader, ToPage } from './messages.ts';
 import type { Notice } from './types.ts';
@@ -14,12 +15,6 @@ let leader: Leader | null = null;
 let held = Promise.resolve();
 
 const toPage = (message: ToPage) => self.postMessage(message);
-
-function compile(): Promise<WebAssembly.Module> {
-  return WebAssembly.compileStreaming(fetch(wasmAddress)).catch(async () =>
-    // A server that does not say application/wasm.
-    WebAssembly.compile(await (await fetch(wasmAddress)).arrayBuffer()));
-}
 
 /* To all other tabs, and to this one's page. */
 function fromLeader(message: FromLeader): void {
@@ -45,7 +40,8 @@ function watchTab(name: string): void {
 }
 
 channel.onmessage = ({ data }: MessageEvent<FromLeader | ToLeader>) => {
-  if (data.kind === 'ask' || data.kind === 'hello' || data.kind === 'bye') {
+  if (data.kind === 'ask' || data.kind === 'hello' || data.kind === 'bye'
+      || data.kind === 'awake') {
     if (!leader) return;
     if (data.kind === 'hello') watchTab(data.tab);
     void leader.hear(data);
@@ -57,7 +53,7 @@ channel.onmessage = ({ data }: MessageEvent<FromLeader | ToLeader>) => {
 
 function lead(notices: Notice[], durable: boolean, account?: string): void {
   toPage({ kind: 'role', role: 'leader' });
-  leader = new Leader(fromLeader, notices, compile(), durable, wasmAddress, account);
+  leader = new Leader(fromLeader, notices, compile(wasmAddress), durable, wasmAddress, account);
 }
 
 function start(secure: boolean, account?: string): void {

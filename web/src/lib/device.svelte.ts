@@ -38,6 +38,8 @@ class Device {
   #language = $state<Language>(firstLanguage());
   #theme = $state<Theme>(firstTheme());
   #guest = $state(read('guest') === 'yes');
+  #entered = $state(read('entered') === 'yes');
+  #agents = $state(read('agents') === 'yes');
 
   get language() { return this.#language; }
   set language(value: Language) {
@@ -56,6 +58,22 @@ class Device {
   set guest(value: boolean) {
     this.#guest = value;
     write('guest', value ? 'yes' : 'no');
+  }
+
+  /** Somebody was signed in here when the engine was last asked: what to show until it answers. */
+  get entered() { return this.#entered; }
+  set entered(value: boolean) {
+    if (value === this.#entered) return;
+    this.#entered = value;
+    write('entered', value ? 'yes' : 'no');
+  }
+
+  /** The server of this page had agents when it was last asked. */
+  get agents() { return this.#agents; }
+  set agents(value: boolean) {
+    if (value === this.#agents) return;
+    this.#agents = value;
+    write('agents', value ? 'yes' : 'no');
   }
 }
 

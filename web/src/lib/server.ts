@@ -47,6 +47,7 @@ export interface OpenSession {
 
 /* Better Auth's errors are {code, message}, ours {error: {code, message}}. */
 function refused(status: number, body: unknown): ServerError {
+  if (status === 402) return new ServerError('HTTP_402', status, '');
   if (status === 429) return new ServerError('RATE_LIMITED', status, '');
   const outer = isObject(body) ? body : {};
   const inner = isObject(outer.error) ? outer.error : outer;

@@ -1,72 +1,77 @@
-/* Asking the server for a picture of oneself in clothes. What it may use, it checks itself. */
+/* Asking the server for a picture of oneself in clothes. What goes into it the engine says, and the
+ * server looks at each once more. */
 import { app } from './app.svelte.ts';
+import { device } from './device.svelte.ts';
 import { engine } from './engine.ts';
 import { ask, ServerError } from './server.ts';
-import { cover, type Garment } from './wardrobe.ts';
+import type { EngineState, LiveState, Methods, Readable, Row } from '../engine/engine.ts';
 
 export type Quality = 'low' | 'medium' | 'high';
 /** Cost units of one picture. */
 export const units: Record<Quality, number> = { low: 3, medium: 10, high: 25 };
+export type Plan = Methods['try.plan']['result'];
+export type Target = { outfit: string } | { garment: string };
 
-const most = 8;
-const onFace = new Set(['glasses', 'jewelry', 'hat', 'accessory']);
+const TOLD_MS = 20_000; // for what is new here to reach the server
+const COMES_MS = 30_000; // for the row to come from there
 
-export interface Plan {
-  ready: boolean;
-  /** In order: face, body, garments. */
-  media: string[];
-  /** Garments that do not go along: there is room for eight pictures. */
-  left: number;
-  size: '1024x1024' | '1024x1536';
+export function planned(target: Target, words = ''): Promise<Plan> {
+  return engine.call('try.plan', { ...target, prompt: words.trim() });
 }
 
-interface Held { slot: string; mediaId: string | null; ai: number }
-
-export function plan(garments: Garment[], held: Held[]): Plan {
-  const of = (slot: string) => held.find((one) => one.slot === slot && one.ai === 1)?.mediaId;
-  const face = of('face-ref');
-  const body = of('body-ref');
-  const faceOnly = garments.length > 0 && garments.every((one) => onFace.has(one.category));
-  const clothes = garments.flatMap((one) => cover(one) ?? []);
-  const all = [...(face ? [face] : []), ...(body && !faceOnly ? [body] : []), ...clothes];
-  return {
-    ready: Boolean(face && (faceOnly || body)) && clothes.length > 0,
-    media: all.slice(0, most),
-    left: Math.max(0, all.length - most),
-    size: faceOnly ? '1024x1024' : '1024x1536',
-  };
-}
-
-interface Made {
-  images: { mediaId: string }[];
-  prompt: string;
-  model: string;
-  referenceMediaIds: string[];
+/** Whether it came to that in time. */
+function until<T>(store: Pick<Readable<T>, 'subscribe'>, good: (value: T) => boolean, ms: number):
+    Promise<boolean> {
+  return new Promise((resolve) => {
+    let stop: (() => void) | null = null;
+    let over = false;
+    const end = (value: boolean) => {
+      if (over) return;
+      over = true;
+      clearTimeout(timer);
+      resolve(value);
+      stop?.();
+    };
+    const timer = setTimeout(() => end(false), ms);
+    stop = store.subscribe((value) => { if (good(value)) end(true); });
+    if (over) stop();
+  });
 }
 
 export interface Wish {
   space: string;
   plan: Plan;
-  target: { outfit: string } | { garment: string };
+  target: Target;
   quality: Quality;
-  words: string;
   share: boolean;
 }
+interface Made { images: { id: string; mediaId: string }[] }
 
-/** The media id of the picture, whose row is then in the space it was asked for in. */
+/** The media id of the picture. The server wrote its row; the prompt is ours to write, as it is
+ *  sealed here. */
 export async function generate(wish: Wish): Promise<string> {
-  const made = await ask<Made>('/api/v1/picture/generate-with-reference', 'POST', {
-    spaceId: wish.space, prompt: wish.words.trim() || 'The person wears these clothes.',
-    referenceMediaIds: wish.plan.media, quality: wish.quality, size: wish.plan.size, n: 1,
-  });
-  const media = made.images[0]?.mediaId;
-  if (!media || app.engine.space !== wish.space) throw new ServerError('NOT_FOUND', 404, '');
-  await engine.call('insert', { table: 'images', fields: {
-    mediaId: media, prompt: made.prompt, model: made.model, size: wish.plan.size,
-    generationMode: 'reference', referenceMediaIds: made.referenceMediaIds,
-    visibility: wish.share ? 'space' : 'private',
+  const told = ({ sync }: EngineState) => sync.pending + sync.uploads === 0;
+  if (!told(app.engine)) {
+    await engine.call('sync.now', {});
+    await until(engine.state, told, TOLD_MS);
+  }
+  const prompt = wish.plan.prompt ?? '';
+  const made = (await ask<Made>('/api/v1/picture/generate-with-reference', 'POST', {
+    spaceId: wish.space, prompt, referenceMediaIds: wish.plan.media, quality: wish.quality,
+    size: wish.plan.size, n: 1, visibility: wish.share ? 'space' : 'private',
+    language: device.language,
     ...('outfit' in wish.target ? { wardrobeOutfitId: wish.target.outfit }
       : { wardrobeGarmentId: wish.target.garment }),
-  } });
-  return media;
+  })).images[0];
+  if (!made) throw new ServerError('PROVIDER_FAILED', 502, '');
+  void keepPrompt(made.id, prompt, wish.space);
+  return made.mediaId;
+}
+
+async function keepPrompt(id: string, prompt: string, space: string): Promise<void> {
+  const row = engine.live<Row>('SELECT id FROM images WHERE id = ?', [id]);
+  const there = (now: LiveState<Row>) =>
+    now.state === 'rows' && now.space === space && now.rows.length > 0;
+  if (!await until(row, there, COMES_MS)) return;
+  await engine.call('try.prompt', { id, prompt }).catch((reason: unknown) => app.fail(reason));
 }
