@@ -138,6 +138,9 @@ void db_close(struct db *db)
         return;
     db->grant = &db_grant_own; /* closing may roll back, which asks */
     db_finish(&db->undo);
+    db_finish(&db->start);
+    db_finish(&db->finish);
+    db_finish(&db->version);
     sqlite3_close_v2(db->handle);
     free(db);
 }
@@ -294,6 +297,23 @@ int db_query_int(struct db *db, const char *sql, int64_t *out, struct raum_error
     return result;
 }
 
+/* One of those that are run again and again: it stays prepared. */
+static int take_own(struct db *db, struct db_stmt *s, const char *sql, struct raum_error *error)
+{
+    return s->stmt ? 0 : db_prepare(db, s, &db_grant_own, sql, error);
+}
+
+int db_version(struct db *db, int64_t *out, struct raum_error *error)
+{
+    int result = take_own(db, &db->version, "PRAGMA user_version", error);
+    if (result == 0)
+        result = db_step(&db->version, error);
+    if (result == 0)
+        *out = db_int(&db->version, 0);
+    db_reset(&db->version);
+    return result;
+}
+
 /* SQLite may have rolled back by itself. */
 static void undo(struct db *db)
 {
@@ -306,11 +326,11 @@ static void undo(struct db *db)
 int db_begin(struct db *db, struct raum_error *error)
 {
     if (db->depth == 0) {
-        int result = 0;
-        if (!db->undo.stmt)
-            result = db_prepare(db, &db->undo, &db_grant_own, "ROLLBACK", error);
+        int result = take_own(db, &db->undo, "ROLLBACK", error);
         if (result == 0)
-            result = db_exec(db, "BEGIN IMMEDIATE", error);
+            result = take_own(db, &db->start, "BEGIN IMMEDIATE", error);
+        if (result == 0)
+            result = db_run(&db->start, error);
         if (result < 0)
             return result;
         db->failed = false;
@@ -327,7 +347,9 @@ int db_commit(struct db *db, struct raum_error *error)
     }
     int result = db->failed ? err_at(error, "db", RAUM_EINTERRUPTED,
                                      "a part of the transaction failed: nothing was written")
-                            : db_exec(db, "COMMIT", error);
+                            : take_own(db, &db->finish, "COMMIT", error);
+    if (result == 0)
+        result = db_run(&db->finish, error);
     db->depth = 0;
     if (result < 0)
         undo(db);

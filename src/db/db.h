@@ -31,7 +31,7 @@ enum db_open_flags {
     DB_CREATE = 1,    /* make the file if absent */
     DB_READ_ONLY = 2, /* never writes, not even a WAL */
     DB_PLAIN = 4, /* no WAL (for files that are built and then renamed): journal off, not synced */
-    DB_NO_WAIT = 8, /* BUSY at once instead of after five seconds */
+    DB_NO_WAIT = 8,      /* BUSY at once instead of after five seconds */
     DB_LARGE_PAGES = 16, /* a file that is made gets pages of 8 KiB: for rows of some 100 bytes */
 };
 
@@ -48,6 +48,8 @@ struct db {
     int depth;                    /* 0, or nesting of db_begin */
     bool failed;                  /* a nested transaction asked to roll back */
     struct db_stmt undo;          /* ROLLBACK, prepared ahead: it wants no memory then */
+    struct db_stmt start, finish; /* BEGIN IMMEDIATE and COMMIT, from the first time on */
+    struct db_stmt version;       /* PRAGMA user_version (db_version) */
     bool read_only;
 };
 
@@ -66,7 +68,7 @@ int db_prepare(struct db *db, struct db_stmt *out, const struct db_grant *grant,
 int db_step(struct db_stmt *s, struct raum_error *error) BASE_CHECK;
 /* Steps to the end and resets. */
 int db_run(struct db_stmt *s, struct raum_error *error) BASE_CHECK;
-void db_reset(struct db_stmt *s); /* resets and clears the bindings */
+void db_reset(struct db_stmt *s);  /* resets and clears the bindings */
 void db_finish(struct db_stmt *s); /* finalizes; NULL is fine */
 
 /* Binding: index from 1. Texts and blobs are lent until the next reset. NULL text binds NULL. */
@@ -90,6 +92,9 @@ int db_execf(struct db *db, struct raum_error *error, const char *fmt, ...)
     BASE_PRINTF(3, 4) BASE_CHECK;
 /* First column of the first row; *out untouched and RAUM_END if there is none. */
 int db_query_int(struct db *db, const char *sql, int64_t *out, struct raum_error *error) BASE_CHECK;
+
+/* The file's own number, as any connection sees it now: PRAGMA user_version. */
+int db_version(struct db *db, int64_t *out, struct raum_error *error) BASE_CHECK;
 
 /* Transactions nest: only the outermost begins and commits; a rollback within makes the outermost
  * roll back. */

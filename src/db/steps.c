@@ -628,7 +628,7 @@ int steps_dry_run(const char *path, const struct db_steps *steps, struct buf *re
 int steps_check(struct db *db, int version, struct raum_error *error)
 {
     int64_t user = 0;
-    int result = db_query_int(db, "PRAGMA user_version", &user, error);
+    int result = db_version(db, &user, error);
     if (result < 0 || user == version)
         return result;
     return user == STEPS_MOVED ? err_at(error, "steps", RAUM_ENEWER_DATABASE,
