@@ -70,9 +70,11 @@ struct json_value json_root(const struct json_doc *doc);
 enum json_type json_type(struct json_value v);
 bool json_is(struct json_value v, enum json_type type);
 uint32_t json_count(struct json_value v); /* items or members; 0 for others */
-int json_depth(struct json_value v); /* arrays and objects within each other; 0 for others */
+int json_depth(struct json_value v);      /* arrays and objects within each other; 0 for others */
 /* Member of an object by its key (decoded compare); none if absent or not an object. */
 struct json_value json_get(struct json_value object, const char *key);
+/* The same by a key of any doc: a text, as json_key gives it. */
+struct json_value json_get_key(struct json_value object, struct json_value key);
 /* Iteration over the values of an array or an object:
  *     for (v = json_first(x); v.doc; v = json_next(x, v)) */
 struct json_value json_first(struct json_value parent);

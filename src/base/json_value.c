@@ -68,6 +68,18 @@ struct json_value json_get(struct json_value object, const char *key)
     return (struct json_value){0};
 }
 
+struct json_value json_get_key(struct json_value object, struct json_value key)
+{
+    if (!json_is(object, JSON_OBJECT) || !json_is(key, JSON_STRING))
+        return (struct json_value){0};
+    const struct json_node *nodes = object.doc->nodes, *wanted = node_of(key);
+    uint32_t end = nodes[object.at].next;
+    for (uint32_t at = object.at + 1; at < end; at = nodes[at + 1].next)
+        if (json_compare_strings(object.doc, &nodes[at], key.doc, wanted) == 0)
+            return (struct json_value){object.doc, at + 1};
+    return (struct json_value){0};
+}
+
 /* The value that begins at `at` (at a key, the one behind it), unless the parent ends there. */
 static struct json_value child_at(struct json_value parent, uint32_t at)
 {

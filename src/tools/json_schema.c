@@ -81,7 +81,7 @@ static int check_enum(struct check *c, struct json_value list, struct json_value
 /* Characters, as the standard counts them; escapes decoded. */
 static int64_t length(struct json_value v)
 {
-    struct arena a;
+    struct arena a; /* it takes memory only for what is escaped */
     const char *text;
     size_t len;
     int64_t count = -1;
@@ -158,34 +158,31 @@ static int check_array(struct check *c, struct json_value s, struct json_value v
 
 static int check_required(struct check *c, struct json_value list, struct json_value v)
 {
-    struct arena a;
-    int rc = 0;
-    arena_init(&a, 1 << 16);
-    for (struct json_value i = json_first(list); rc == 0 && i.doc; i = json_next(list, i)) {
-        const char *name = json_str(i, &a);
-        if (!name)
-            rc = err_set(c->error, RAUM_EINTERNAL, NULL);
-        else if (!json_get(v, name).doc)
-            rc = err_at(c->error, "schema", RAUM_EUSAGE, "%s%s%.60s is missing", c->path,
-                        *c->path ? "/" : "", name);
+    for (struct json_value i = json_first(list); i.doc; i = json_next(list, i)) {
+        size_t len;
+        const char *raw = json_raw(i, &len);
+        if (!json_is(i, JSON_STRING))
+            return err_set(c->error, RAUM_EINTERNAL, NULL);
+        if (!json_get_key(v, i).doc)
+            return err_at(c->error, "schema", RAUM_EUSAGE, "%s%s%.*s is missing", c->path,
+                          *c->path ? "/" : "", (int)(len > 62 ? 60 : len - 2), raw + 1);
     }
-    arena_release(&a);
-    return rc;
+    return 0;
 }
 
 static int check_member(struct check *c, struct json_value s, struct json_value m)
 {
-    struct json_value own, more = json_get(s, "additionalProperties");
+    struct json_value own = json_get_key(json_get(s, "properties"), json_key(m)),
+                      more = json_get(s, "additionalProperties");
     struct arena a;
     const char *name;
     size_t len;
     int rc = 0;
+    if (!own.doc && (!more.doc || json_is(more, JSON_TRUE)))
+        return 0;
     arena_init(&a, (size_t)16 << 20);
     if (!json_text(json_key(m), &a, &name, &len))
         rc = err_set(c->error, RAUM_ENOMEM, NULL);
-    own = rc || memchr(name, '\0', len)
-              ? (struct json_value){0}
-              : json_get(json_get(s, "properties"), arena_copy(&a, name, len));
     if (rc == 0 && own.doc)
         rc = below(c, name, len, 0, own, m);
     else if (rc == 0 && json_is(more, JSON_FALSE))

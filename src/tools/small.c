@@ -134,24 +134,78 @@ int tool_tag_create(struct tool_call *call, struct json_value args, struct tool_
 
 /* ---- tasks ---- */
 
-static int put_task(struct tool_call *call, const struct raum_query *q, struct json_writer *w,
-                    struct raum_error *error)
+/* A page of them: what is known of each before its tags are, one statement for all of them. */
+struct tasks_page {
+    struct buf rows;       /* the objects, open behind the key of the tags */
+    size_t ends[PAGE_MAX]; /* where each ends there */
+    struct buf ids;        /* a JSON list */
+    struct buf row;        /* one that is put together */
+    int count;
+};
+
+static int take_tasks(struct tasks_page *p, struct page *page, struct raum_error *error)
 {
-    struct buf tags;
-    json_open_object(w);
-    put_column(w, "id", q, 0);
-    put_column(w, "title", q, 1);
-    put_column_flag(w, "isCompleted", q, 2);
-    put_column(w, "dueDate", q, 3);
-    put_column(w, "createdAt", q, 5);
-    buf_init(&tags, 1 << 20);
-    int rc = tasks_tags(call->scope, raum_query_text(q, 0, NULL), &tags, error);
-    if (rc == 0) {
-        json_put_key(w, "tags");
-        json_put_raw(w, buf_text(&tags), tags.len);
-        json_close_object(w);
+    struct json_writer ids, w;
+    int rc;
+    json_begin(&ids, &p->ids);
+    json_open_array(&ids);
+    while ((rc = page_next(page, error)) == 0 && p->count < PAGE_MAX) {
+        size_t len;
+        const char *id = raum_query_text(page->q, 0, &len);
+        json_put_text(&ids, id, len);
+        json_begin(&w, &p->rows);
+        json_open_object(&w);
+        put_column(&w, "id", page->q, 0);
+        put_column(&w, "title", page->q, 1);
+        put_column_flag(&w, "isCompleted", page->q, 2);
+        put_column(&w, "dueDate", page->q, 3);
+        put_column(&w, "createdAt", page->q, 5);
+        json_put_key(&w, "tags");
+        p->ends[p->count++] = p->rows.len;
     }
-    buf_release(&tags);
+    json_close_array(&ids);
+    if (rc == RAUM_END)
+        rc = buf_error(&p->rows, error);
+    return rc ? rc : buf_error(&p->ids, error);
+}
+
+/* `tags` stands at the first row of this task or a later one; `more` says whether at any. */
+static int put_task(struct tasks_page *p, int at, struct raum_query *tags, bool *more,
+                    struct json_writer *out, struct raum_error *error)
+{
+    struct json_writer w;
+    size_t from = at ? p->ends[at - 1] : 0;
+    int rc = 0;
+    buf_reset(&p->row);
+    buf_add(&p->row, buf_text(&p->rows) + from, p->ends[at] - from);
+    json_begin(&w, &p->row);
+    json_open_array(&w);
+    while (rc == 0 && *more && raum_query_int(tags, 0) == at) {
+        size_t len = 0;
+        const char *name = raum_query_text(tags, 1, &len);
+        json_put_text(&w, name ? name : "", len);
+        rc = raum_query_step(tags, error);
+        *more = rc == 0;
+    }
+    json_close_array(&w);
+    buf_char(&p->row, '}');
+    json_put_raw(out, buf_text(&p->row), p->row.len);
+    return rc == RAUM_END || rc == 0 ? buf_error(&p->row, error) : rc;
+}
+
+static int put_tasks(struct tool_call *call, struct tasks_page *p, struct json_writer *out,
+                     struct raum_error *error)
+{
+    struct raum_query *tags = NULL;
+    int rc = tasks_tags_query(call->scope, buf_text(&p->ids), p->ids.len, &tags, error);
+    if (rc == 0)
+        rc = raum_query_step(tags, error);
+    bool more = rc == 0;
+    if (rc == RAUM_END)
+        rc = 0;
+    for (int i = 0; rc == 0 && i < p->count; i++)
+        rc = put_task(p, i, tags, &more, out, error);
+    raum_query_free(tags);
     return rc;
 }
 
@@ -159,8 +213,32 @@ int tool_tasks_list(struct tool_call *call, struct json_value args, struct tool_
                     struct raum_error *error)
 {
     struct raum_query *q = NULL;
-    int rc = tasks_query(call->scope, arg_flag(args, "all", false), &q, error);
-    return rc ? rc : put_page(call, args, "tasks", q, put_task, result, error);
+    struct page page;
+    struct tasks_page *p = arena_zero(call->arena, sizeof *p);
+    int rc = p ? tasks_query(call->scope, arg_flag(args, "all", false), &q, error)
+               : err_set(error, RAUM_ENOMEM, NULL);
+    if (rc)
+        return rc;
+    buf_init(&p->rows, TOOL_JSON_MAX);
+    buf_init(&p->ids, TOOL_JSON_MAX);
+    buf_init(&p->row, TOOL_JSON_MAX);
+    rc = page_begin(&page, q, arg_int(args, "limit", PAGE_DEFAULT), arg_text(call, args, "cursor"),
+                    error);
+    if (rc == 0)
+        rc = take_tasks(p, &page, error);
+    json_open_object(result->out);
+    json_put_key(result->out, "tasks");
+    json_open_array(result->out);
+    if (rc == 0)
+        rc = put_tasks(call, p, result->out, error);
+    json_close_array(result->out);
+    page_put_cursor(&page, result->out);
+    json_close_object(result->out);
+    page_end(&page);
+    buf_release(&p->rows);
+    buf_release(&p->ids);
+    buf_release(&p->row);
+    return rc;
 }
 
 int tool_task_create(struct tool_call *call, struct json_value args, struct tool_result *result,

@@ -72,6 +72,28 @@ static void test_types_and_iteration(void **state)
     assert_null(json_first(none).doc);
 }
 
+/* By a key of another doc, however it is spelt. */
+static void test_get_key(void **state)
+{
+    (void)state;
+    struct json_doc keys;
+    static const char text[] = "[\"\\u0061\",\"b\\u0000\",\"b\",\"ab\",1]";
+    json_init(&keys);
+    assert_int_equal(json_parse(&keys, text, sizeof text - 1, 0, NULL), 0);
+    struct json_value list = json_root(&keys), a = json_first(list), nul = json_next(list, a),
+                      b = json_next(list, nul), ab = json_next(list, b), one = json_next(list, ab);
+    struct json_value object = parse("{\"b\\u0000\":1,\"a\":{\"ab\":4},\"b\":3}");
+    int64_t n;
+    assert_true(json_is(json_get_key(object, a), JSON_OBJECT));
+    assert_true(json_int(json_get_key(object, nul), &n) && n == 1);
+    assert_true(json_int(json_get_key(object, b), &n) && n == 3);
+    assert_null(json_get_key(object, ab).doc);
+    assert_null(json_get_key(object, one).doc);
+    assert_null(json_get_key(object, (struct json_value){0}).doc);
+    assert_null(json_get_key(parse("[]"), b).doc);
+    json_release(&keys);
+}
+
 static void test_levels(void **state)
 {
     (void)state;
@@ -779,6 +801,7 @@ static void test_throughput(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_get_key),
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_types_and_iteration),
         cmocka_unit_test(test_members),

@@ -216,6 +216,30 @@ static void test_arguments(void **state)
     assert_int_equal(kit_int(place.home, "SELECT count(*) FROM tasks"), 0);
 }
 
+/* One statement serves a page: each task has its own tags, in their order, or none. */
+static void test_tags_of_tasks(void **state)
+{
+    (void)state;
+    GOOD("tags.create", "{\"name\":\"A \\u0022\"}");
+    GOOD("tags.create", "{\"name\":\"B\"}");
+    GOOD("todo.create", "{\"title\":\"t1\",\"tags\":[\"B\",\"A \\u0022\"]}");
+    place.world.now_ms += 1000;
+    GOOD("todo.create", "{\"title\":\"t2\"}");
+    place.world.now_ms += 1000;
+    GOOD("todo.create", "{\"title\":\"t3\",\"tags\":[\"B\"]}");
+    place.world.now_ms += 1000;
+    GOOD("todo.create", "{\"title\":\"t4\"}");
+    GOOD("todo.list", "{\"limit\":3}");
+    IS("result.structuredContent.tasks.0.tags", "[]");
+    IS("result.structuredContent.tasks.1.title", "t3");
+    IS("result.structuredContent.tasks.1.tags", "[\"B\"]");
+    IS("result.structuredContent.tasks.2.tags", "[]");
+    GOOD("todo.list", "{}");
+    IS("result.structuredContent.tasks.1.tags", "[\"B\"]");
+    IS("result.structuredContent.tasks.3.title", "t1");
+    IS("result.structuredContent.tasks.3.tags", "[\"A \\\"\",\"B\"]");
+}
+
 #define NEVER "01a00000-0000-7000-8000-000000000000"
 
 /* The answer, but for the id that was asked for. */
@@ -489,9 +513,10 @@ static void test_space(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_descriptors), T(test_grants),    T(test_rate),    T(test_arguments),
-        T(test_other_space), T(test_pages),     T(test_consent), T(test_generator),
-        T(test_outfits),     T(test_resources), T(test_prompts), T(test_space),
+        T(test_descriptors),   T(test_grants),      T(test_rate),      T(test_arguments),
+        T(test_tags_of_tasks), T(test_other_space), T(test_pages),     T(test_consent),
+        T(test_generator),     T(test_outfits),     T(test_resources), T(test_prompts),
+        T(test_space),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

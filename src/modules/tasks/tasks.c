@@ -85,6 +85,17 @@ int tasks_tags(struct raum_handle *h, const char *id, struct buf *out, struct ra
     return rc == RAUM_END ? buf_error(out, error) : rc;
 }
 
+int tasks_tags_query(struct raum_handle *h, const char *ids, size_t len, struct raum_query **out,
+                     struct raum_error *error)
+{
+    int rc = query_view(h,
+                        "SELECT i.key AS at, t.name AS name FROM json_each(?1) i "
+                        "CROSS JOIN taskTags l ON l.taskId = i.value "
+                        "CROSS JOIN tags t ON t.id = l.tagId ORDER BY i.key, t.sortOrder, t.id",
+                        out, error);
+    return rc ? rc : raum_query_bind_text(*out, 1, ids, len);
+}
+
 int tasks_done(struct raum_handle *h, const char *id, bool done, struct raum_error *error)
 {
     static const char yes[] = "{\"isCompleted\":true}", no[] = "{\"isCompleted\":false}";

@@ -20,6 +20,10 @@ int tasks_query(struct raum_handle *h, bool all, struct raum_query **out,
 /* Appends the names of a task's tags as a JSON list. */
 int tasks_tags(struct raum_handle *h, const char *id, struct buf *out,
                struct raum_error *error) BASE_CHECK;
+/* The same for many, in one statement. ids: a JSON list. Columns: at (place in the list, from 0),
+ * name; in the list's order. */
+int tasks_tags_query(struct raum_handle *h, const char *ids, size_t len, struct raum_query **out,
+                     struct raum_error *error) BASE_CHECK;
 int tasks_done(struct raum_handle *h, const char *id, bool done,
                struct raum_error *error) BASE_CHECK;
 int tasks_delete(struct raum_handle *h, const char *id, struct raum_error *error) BASE_CHECK;
