@@ -227,16 +227,16 @@ static int run_tool(struct job *j, struct agent_note *note, struct logged *l,
 {
     const struct tool_gate gate = {.grant = &j->who->grant, .log = take_log, .log_ctx = l};
     const struct tool *tool = tools_find(note->tool);
-    bool dirty = false;
+    bool dirty = false, reads = tool && tool->policy == TOOL_READ;
     int result = enter(j, note->run, error);
-    if (result == 0 && tool && tool->policy == TOOL_READ)
+    if (result == 0 && reads)
         result = replica_begin(j->replica->raum, error); /* one look at the file for all of it */
     if (result == 0)
         result = tools_call(&j->call, &gate, note->tool, args, json, more, error);
     while (j->replica && j->replica->raum && j->replica->raum->depth > 0)
-        replica_rollback(j->replica->raum); /* it only read */
+        replica_rollback(j->replica->raum); /* it only read: so nothing of it is left, either */
     result = still_holds(j, result, error);
-    if (result == 0)
+    if (result == 0 && !reads)
         result = agent_replica_dirty(j->replica, &dirty, error);
     note->digest = l->digest;
     note->outcome = "ok";
@@ -253,6 +253,21 @@ static void new_id(struct agent_host *h, char out[ID_TEXT])
     pthread_mutex_lock(&h->lock);
     id_new(&h->ids, h->o.env, out);
     pthread_mutex_unlock(&h->lock);
+}
+
+/* Called after its session, or after its first call. */
+static void choose_run(struct agent_host *h, const struct agent_who *who, const char *call,
+                       char run[ID_TEXT])
+{
+    char name[256];
+    int len =
+        snprintf(name, sizeof name, "run:%s:%s", who->agent, who->session ? who->session : "");
+    if (who->session && len > 0 && (size_t)len < sizeof name) {
+        seen_note(h->seen, who);
+        id_derive(h->o.env, name, (size_t)len, run);
+    } else {
+        seen_run(h->seen, who, now_ms(h), call, run);
+    }
 }
 
 /* Names of no tool come from outside: they are cut, and the log takes them as text. */
@@ -275,7 +290,7 @@ int agent_host_tool(struct agent_host *h, const struct agent_who *who, const cha
     char call[ID_TEXT], run[ID_TEXT], name[64];
     job_begin(&j, h, who, hooks);
     new_id(h, call);
-    seen_run(h->seen, who, now_ms(h), call, run);
+    choose_run(h, who, call, run);
     struct agent_note note = {.call = call,
                               .run = run,
                               .agent = who->agent,

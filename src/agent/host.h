@@ -2,7 +2,8 @@
  * and logs it, and stops it when the agent may not go on. Threads: any; work in one replica goes
  * one behind the other. Knows no protocol (that is who calls) and no server (agent/port.h).
  *
- * A run is what one agent does without a pause of HOST_RUN_MS: what is undone as a whole. */
+ * A run is what is undone as a whole: what an agent does in one session of the protocol, or without
+ * one, what it does without a pause of HOST_RUN_MS. */
 #ifndef AGENT_HOST_H
 #define AGENT_HOST_H
 

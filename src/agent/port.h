@@ -16,8 +16,9 @@ struct agent_who {
     int role, space_type;           /* of the owner there: enum rights_role, schema_space_type */
     bool sealed;                    /* the owner lets the server open what is sealed */
     struct tool_grant grant;
-    int64_t expires; /* ms; 0: never */
-    int64_t seq;     /* what the server has of the space: a replica must have seen that */
+    int64_t expires;     /* ms; 0: never */
+    int64_t seq;         /* what the server has of the space: a replica must have seen that */
+    const char *session; /* of the protocol, that this call came in; NULL: none */
 };
 
 /* One call as the log has it. Texts are lent. */

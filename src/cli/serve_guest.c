@@ -40,6 +40,7 @@ static int call_tool(void *ctx, struct mcp_call *mcp, const char *name, struct j
     struct buf json, more;
     buf_init(&json, RESULT_MAX);
     buf_init(&more, RESULT_MAX);
+    g->who.session = mcp_session(mcp);
     int rc = agent_host_tool(g->home->host, &g->who, name, args, &hooks, &json, &more, error);
     bool known = tools_find(name) != NULL;
     if (known)

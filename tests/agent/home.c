@@ -137,7 +137,7 @@ int home_down(void **state)
 
 struct agent make_agent(const struct resident *who, const char *space, const char *more)
 {
-    struct agent out;
+    struct agent out = {.session = NULL};
     struct reply r;
     char body[512];
     snprintf(body, sizeof body, "{\"name\":\"Stylist\",\"spaceId\":\"%s\"%s}", space, more);
@@ -169,6 +169,7 @@ int call_tool(const struct agent *agent, const char *tool, const char *args, con
         return rc;
     }
     struct agent_who who = serve_agents_who(&grant);
+    who.session = agent->session;
     json_init(&doc);
     buf_init(&json, 16u << 20);
     buf_init(&more, 16u << 20);

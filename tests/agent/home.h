@@ -16,6 +16,7 @@ struct resident {
 };
 struct agent {
     char id[64], token[64];
+    const char *session; /* of the protocol; NULL: none */
 };
 
 extern struct desk desk;

@@ -84,6 +84,36 @@ static void test_attribution_and_undo_G_A4(void **state)
     assert_false(has(must(&a, "todo.list", "{}"), "Brot"));
 }
 
+/* A session is a run: undoing one leaves what the same agent did beside it in another. */
+static void test_run_of_session(void **state)
+{
+    struct reply r;
+    (void)state;
+    struct agent a = make_agent(&anna, FAM, ""), b = a;
+    a.session = "5e551011";
+    b.session = "5e551012";
+    must(&a, "todo.create", "{\"title\":\"Brot\"}");
+    must(&b, "todo.create", "{\"title\":\"Kuchen\"}");
+    must(&a, "todo.create", "{\"title\":\"Salz\"}");
+    desk_ask(&desk, "GET", "/api/v1/spaces/" FAM "/log", anna.token, NULL, &r);
+    struct json_doc doc;
+    json_init(&doc);
+    OK(json_parse(&doc, buf_text(&r.body), r.body.len, 0, E));
+    struct json_value calls = json_get(json_root(&doc), "calls"), last = json_first(calls),
+                      middle = json_next(calls, last), first = json_next(calls, middle);
+    const char *run_id = json_str(json_get(last, "run"), &arena);
+    assert_true(json_equals(json_get(first, "run"), run_id));
+    assert_false(json_equals(json_get(middle, "run"), run_id));
+    json_release(&doc);
+    desk_done(&r);
+    char body[128];
+    snprintf(body, sizeof body, "{\"run\":\"%s\"}", run_id);
+    DESK_IS(&desk, 200, "POST", "/api/v1/agents/undo", anna.token, body);
+    const char *left = must(&a, "todo.list", "{}");
+    assert_true(has(left, "Kuchen"));
+    assert_false(has(left, "Brot") || has(left, "Salz"));
+}
+
 static void test_policy_G_A5(void **state)
 {
     const char *out;
@@ -430,6 +460,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_agrees_with_others_G_A2),
         T(test_attribution_and_undo_G_A4),
+        T(test_run_of_session),
         T(test_policy_G_A5),
         T(test_rate_G_A5),
         T(test_revoked_G_A3),

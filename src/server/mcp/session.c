@@ -109,6 +109,7 @@ static struct gate_session *make(struct mcp_gate *g, const char *agent, bool sta
     if (!stateless) {
         g->env->random(g->env->ctx, random, sizeof random);
         hex_put(s->id, random, sizeof random);
+        o.session = s->id;
     }
     pthread_mutex_init(&s->lock, NULL);
     pthread_mutex_init(&s->lanes_lock, NULL);

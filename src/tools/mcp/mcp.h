@@ -116,6 +116,7 @@ struct mcp_sink {
 struct mcp_options {
     const struct raum_env *env;
     unsigned char key[RAUM_KEY_BYTES]; /* signs what a stateless client must bring back */
+    const char *session;               /* the binding's name of it; NULL: it has none; lent */
     void *lock_ctx;                    /* lock NULL: one thread */
     void (*lock)(void *ctx);
     void (*unlock)(void *ctx);
@@ -179,7 +180,8 @@ int mcp_lacks(struct mcp_call *call, const char *capability);
 const char *mcp_state(const struct mcp_call *call);
 void mcp_keep(struct mcp_call *call, const char *state);
 bool mcp_is_stateless(const struct mcp_call *call);
-struct arena *mcp_arena(struct mcp_call *call); /* of the call */
+const char *mcp_session(const struct mcp_call *call); /* mcp_options.session */
+struct arena *mcp_arena(struct mcp_call *call);       /* of the call */
 
 /* A tool's error in its own words, as a result. */
 void mcp_tool_fail(struct json_writer *result, const char *text);

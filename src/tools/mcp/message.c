@@ -200,6 +200,11 @@ bool mcp_is_stateless(const struct mcp_call *c)
     return c->stateless;
 }
 
+const char *mcp_session(const struct mcp_call *c)
+{
+    return c->session->o.session;
+}
+
 struct arena *mcp_arena(struct mcp_call *c)
 {
     return &c->arena;
