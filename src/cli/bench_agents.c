@@ -70,6 +70,7 @@ static int put_agent(struct sql *sql, int n, int64_t now, struct raum_error *e)
                    "sbssi", id, (void *)hash, sizeof hash, account, space, now);
 }
 
+/* Each of a moment of its own, as people write them down. */
 static int put_tasks(struct server *server, int owner, struct raum_error *error)
 {
     char account[40], space[40];
@@ -91,8 +92,8 @@ static int put_tasks(struct server *server, int owner, struct raum_error *error)
         buf_printf(&body,
                    "%s{\"table\":\"tasks\",\"id\":\"task-%d-%d\",\"op\":\"insert\",\"spaceId\":"
                    "\"%s\",\"data\":{\"title\":\"Etwas, das zu tun ist, Nummer %d\","
-                   "\"isCompleted\":false}}",
-                   i ? "," : "", owner, i, space, i);
+                   "\"isCompleted\":false,\"createdAt\":\"2026-01-02T%02d:%02d:00.000Z\"}}",
+                   i ? "," : "", owner, i, space, i, i / 60, i % 60);
     buf_str(&body, "]}");
     int rc = buf_error(&body, error);
     if (rc == 0)
