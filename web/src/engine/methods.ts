@@ -126,7 +126,7 @@ export interface Methods {
       prompt: string | null;
     };
   };
-  /** The prompt of a picture that the server made, sealed here. NOT_FOUND: its row is not here yet. */
+  /** The prompt of a picture that the server made, sealed here. NOT_FOUND: no row yet. */
   'try.prompt': { args: { id: string; prompt: string }; result: null };
 
   /* ---- tags, tasks, scenes ---- */

@@ -511,7 +511,7 @@ export const de: Record<keyof typeof en, string> = {
   'agents.expired': 'abgelaufen',
   'agents.last': 'zuletzt {time}',
   'agents.revoke.title': '„{name}“ beenden?',
-  'agents.revoke.text': 'Sein Token gilt ab sofort nicht mehr, auch nicht für das, was gerade läuft.',
+  'agents.revoke.text': 'Sein Token gilt ab sofort nicht mehr. Auch was gerade läuft, endet.',
   'agents.revoked': '„{name}“ ist beendet.',
   'agents.log.none': 'Noch nichts',
   'agents.undo.nothing': 'Da ist nichts mehr zurückzunehmen.',
