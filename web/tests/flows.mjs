@@ -140,6 +140,8 @@ async function family(world) {
 /* What is there to be clicked while the page starts is there afterwards: no click is lost. */
 async function atOnce(world) {
   const { context, page } = world.lena;
+  await page.reload();
+  await inSync(page); // the family's space is the server's by now
   await page.goto('about:blank');
   const fresh = await context.newPage(); // leads now
   await fresh.addInitScript(() => {
@@ -159,9 +161,9 @@ async function atOnce(world) {
     same(gone, [], `${path}: replaced`);
   }
   await fresh.goto(`${world.base}/@${world.own}/`, { waitUntil: 'commit' });
-  await fresh.click('nav a[href$="/wardrobe"]'); // as soon as there is one
+  await fresh.click('header > nav a[href$="/wardrobe"]'); // as soon as there is one
   await fresh.waitForURL(/\/wardrobe$/);
-  await fresh.waitForSelector('nav a[href$="/wardrobe"][aria-current=page]');
+  await fresh.waitForSelector('header > nav a[href$="/wardrobe"][aria-current=page]');
   await fresh.close();
   await page.goto(`${world.base}/@${world.own}/profile/me-images`);
 }

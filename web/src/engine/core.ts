@@ -21,12 +21,6 @@ export interface Answer<T> { value: T; bytes: Uint8Array }
 const TRIES = 100; // of a call that needs something first
 const NOT_FOUND = -34;
 
-export function compile(address: string): Promise<WebAssembly.Module> {
-  return WebAssembly.compileStreaming(fetch(address)).catch(async () =>
-    // A server that does not say application/wasm.
-    WebAssembly.compile(await (await fetch(address)).arrayBuffer()));
-}
-
 function hostOf(memory: () => WebAssembly.Memory, files: Files, crypto: Crypto):
     WebAssembly.ModuleImports {
   const bytes = (at: number, len: number) => new Uint8Array(memory().buffer, at, len);

@@ -1,8 +1,5 @@
 /* XChaCha20-Poly1305, BLAKE2b and argon2id by libsodium's C functions, cut out of its WebAssembly
  * (src/wasm/sodium.mjs) and called without wrappers' copies. */
-import sodiumAddress from '../../../build-wasm/sodium.wasm?url';
-import { compile } from './core.ts';
-
 interface Raw {
   memory: WebAssembly.Memory;
   malloc(len: number): number;
@@ -47,16 +44,12 @@ export class Crypto {
   #kept: number;
   #scratch: number;
 
-  private constructor(module: WebAssembly.Module) {
+  constructor(module: WebAssembly.Module) {
     this.#module = module;
     const raw = this.#raw = instance(module);
     this.#view = new Uint8Array(raw.memory.buffer);
     this.#kept = raw.malloc(KEPT);
     this.#scratch = raw.malloc(SCRATCH);
-  }
-
-  static async start(): Promise<Crypto> {
-    return new Crypto(await compile(sodiumAddress));
   }
 
   /* The memory moves when it grows. */

@@ -15,6 +15,7 @@ import type { Ask, Batch, Change, Failure, FromLeader, Hello, Shared, ToLeader }
 
 /** `ready`: its space and its live queries are as it said. */
 interface Tab { number: number; name: string; ready: Promise<void> }
+export interface Modules { raum: WebAssembly.Module; sodium: WebAssembly.Module }
 interface Joining { take: boolean; passphrase?: string; code?: string }
 type Deed = (tab: Tab, args: Record<string, unknown>, blob?: Blob) => Promise<unknown>;
 
@@ -47,7 +48,7 @@ export class Leader implements Listener {
   #version: string;
 
   constructor(send: (message: FromLeader) => void, notices: Notice[],
-              wasm: Promise<WebAssembly.Module>, durable: boolean, version: string,
+              wasm: Promise<Modules>, durable: boolean, version: string,
               account?: string) {
     this.#send = send;
     this.#version = version;
@@ -88,11 +89,10 @@ export class Leader implements Listener {
     return Files.start(new MemoryStore());
   }
 
-  async #start(wasm: Promise<WebAssembly.Module>, durable: boolean, account?: string):
+  async #start(wasm: Promise<Modules>, durable: boolean, account?: string):
       Promise<void> {
-    const [module, files, crypto] = await Promise.all([wasm, this.#openFiles(durable),
-                                                       Crypto.start()]);
-    this.#core = await Core.start(module, files, crypto);
+    const [{ raum, sodium }, files] = await Promise.all([wasm, this.#openFiles(durable)]);
+    this.#core = await Core.start(raum, files, new Crypto(sodium));
     await this.#openAccount(account);
     this.#news({ phase: 'ready' });
     void this.#goOn();

@@ -3,8 +3,8 @@
  * what was not answered; what was run already is answered from a note in the database
  * (src/wasm/once.c). */
 import wasmAddress from '../../../build-wasm/raum.wasm?url';
-import { compile } from './core.ts';
-import { Leader } from './leader.ts';
+import sodiumAddress from '../../../build-wasm/sodium.wasm?url';
+import { Leader, type Modules } from './leader.ts';
 import type { FromLeader, FromPage, ToLeader, ToPage } from './messages.ts';
 import type { Notice } from './types.ts';
 
@@ -15,6 +15,17 @@ let leader: Leader | null = null;
 let held = Promise.resolve();
 
 const toPage = (message: ToPage) => self.postMessage(message);
+
+function compile(address: string): Promise<WebAssembly.Module> {
+  return WebAssembly.compileStreaming(fetch(address)).catch(async () =>
+    // A server that does not say application/wasm.
+    WebAssembly.compile(await (await fetch(address)).arrayBuffer()));
+}
+
+async function load(): Promise<Modules> {
+  const [raum, sodium] = await Promise.all([compile(wasmAddress), compile(sodiumAddress)]);
+  return { raum, sodium };
+}
 
 /* To all other tabs, and to this one's page. */
 function fromLeader(message: FromLeader): void {
@@ -53,7 +64,7 @@ channel.onmessage = ({ data }: MessageEvent<FromLeader | ToLeader>) => {
 
 function lead(notices: Notice[], durable: boolean, account?: string): void {
   toPage({ kind: 'role', role: 'leader' });
-  leader = new Leader(fromLeader, notices, compile(wasmAddress), durable, wasmAddress, account);
+  leader = new Leader(fromLeader, notices, load(), durable, wasmAddress, account);
 }
 
 function start(secure: boolean, account?: string): void {

@@ -33,7 +33,8 @@ class Store {
   readBlob = (blob) => blob;
 }
 const module = await WebAssembly.compile(readFileSync(join(top, 'build-wasm/raum.wasm')));
-const crypto = await Crypto.start();
+const crypto = new Crypto(
+  await WebAssembly.compile(readFileSync(join(top, 'build-wasm/sodium.wasm'))));
 async function lead(store) {
   const core = await Core.start(module, await Files.start(store), crypto);
   await core.call(0, 'open', {});
@@ -101,8 +102,9 @@ async function seam() {
     await code(core, 1, 'query', { sql: 'ATTACH DATABASE "x" AS y' }) === 'BAD_SQL');
 }
 
-// The ring's passphrase: argon2id is fetched when it is needed, and the call made again.
-async function vectors() {
+// As libsodium's own wrappers have it: 2 passes, 64 MiB.
+const stretched = '701a9c2e31793ad5fef819571728a13347badc09070355928085fa9aeca7cd0e';
+function vectors() {
   const out = new Uint8Array(32);
   const bytes = (n, from) => Uint8Array.from({ length: n }, (_, i) => i + from);
   const sealed = new Uint8Array(5 + 16);
@@ -113,16 +115,13 @@ async function vectors() {
   sealed[3] ^= 1;
   check('altered: not opened', crypto.open(opened, sealed, bytes(7, 9), bytes(24, 0),
                                            bytes(32, 100)) === -1);
-  check('argon2id is asked for', crypto.stretch(out, bytes(4, 65), bytes(16, 0)) === -7 &&
-    crypto.wants);
-  await crypto.fetch();
-  check('… and then there', crypto.stretch(out, bytes(4, 65), bytes(16, 0)) === 0 &&
-    out.some((b) => b !== 0) && !crypto.wants);
+  check('argon2id', crypto.stretch(out, bytes(4, 65), bytes(16, 0)) === 0 &&
+    Buffer.from(out).toString('hex') === stretched, Buffer.from(out).toString('hex'));
 }
 
 await once();
 await live();
 await seam();
-await vectors();
+vectors();
 console.log(`${passed} passed, ${failed} failed`);
 process.exit(failed ? 1 : 0);
