@@ -26,10 +26,7 @@ is 1 space create X --type gang; says SPACE_METADATA_INVALID
 is 1 space create X --type personal; says SPACE_METADATA_INVALID
 is 3 --space nowhere image list; says NOT_FOUND
 is 3 bench nowhere
-# Commands of later parts are not there yet, and say so.
-for word in agent; do
-    is 2 $word; says 'unknown command'
-done
+is 2 wardrobe; says 'unknown command'
 
 # Errors as JSON, on standard error.
 is 3 image show nobody --json
