@@ -530,9 +530,9 @@ export async function flows(program, only = '') {
     'an invitation, signed out, to a hostile name': invited,
     'wardrobe, outfit, worn': wardrobe,
     'two people and their tasks': together,
+    'a reload in the middle of an upload': middleOfUpload,
     'an agent: made, seen, taken back, ended': agents,
     'trying on: what goes along, the picture, one row': tryOn,
-    'a reload in the middle of an upload': middleOfUpload,
     'the page as it is, axe and pictures': pictures,
     'a removed member sees it go': revoked,
     'a guest takes everything along, and erases': guest };
