@@ -45,7 +45,7 @@ static void begin(void *arg, const struct session_step *step)
 
 void ahead_init(struct ahead *a, const struct remote *r, struct session *s)
 {
-    *a = (struct ahead){.remote = *r};
+    *a = (struct ahead){.remote = *r, .session = s};
     a->remote.client = NULL;
     buf_init(&a->path, PATH_MAX_BYTES);
     buf_init(&a->body, 65536);
@@ -54,6 +54,7 @@ void ahead_init(struct ahead *a, const struct remote *r, struct session *s)
 
 void ahead_release(struct ahead *a)
 {
+    session_on_ahead(a->session, NULL, NULL);
     settle(a);
     remote_answer_release(&a->answer);
     remote_release(&a->remote);

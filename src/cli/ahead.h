@@ -10,6 +10,7 @@
 
 struct ahead {
     struct remote remote; /* a copy of the settings, with its own connection */
+    struct session *session;
     pthread_t thread;
     bool running;
     struct buf path, body; /* as asked */
