@@ -62,12 +62,8 @@ static int fill(struct server *server, int count, struct raum_error *error)
 
 static int make(const char *data, int count, struct raum_error *error)
 {
-    char folder[1100];
     struct server *server;
-    snprintf(folder, sizeof folder, "%s/server", data);
-    const struct server_options options = {
-        .data = folder, .host = "127.0.0.1", .limits = false, .env = raum_env_native()};
-    int rc = server_open(&server, &options, error);
+    int rc = bench_server_open(&server, data, error);
     if (rc)
         return rc;
     rc = fill(server, count, error);

@@ -29,14 +29,11 @@ struct hydrating {
 
 static int fill(struct hydrating *h, struct raum_error *error)
 {
-    char folder[1100];
     struct server *server;
     uint64_t changes;
     const struct raum_env *env = raum_env_native();
     struct bench_device device = {.spaces = 1, .rows = h->rows, .random = 7};
-    snprintf(folder, sizeof folder, "%s/server", h->b->folder);
-    const struct server_options options = {.data = folder, .host = "127.0.0.1", .env = env};
-    int rc = server_open(&server, &options, error);
+    int rc = bench_server_open(&server, h->b->folder, error);
     if (rc)
         return rc;
     buf_init(&device.request, 4u << 20);

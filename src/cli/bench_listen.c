@@ -67,12 +67,8 @@ static int fill(struct sql *sql, int sessions, int64_t now, struct raum_error *e
 
 int listen_fill(const char *data, int sessions, struct raum_error *error)
 {
-    char folder[1100];
     struct server *server;
-    snprintf(folder, sizeof folder, "%s/server", data);
-    const struct server_options options = {
-        .data = folder, .host = "127.0.0.1", .env = raum_env_native()};
-    int rc = server_open(&server, &options, error);
+    int rc = bench_server_open(&server, data, error);
     if (rc)
         return rc;
     rc = fill(server->sql, sessions, server->env->now_ms(server->env->ctx), error);

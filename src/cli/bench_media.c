@@ -66,12 +66,8 @@ static int put_rows(struct server *server, struct raum_error *e)
 
 static int make(const char *data, struct raum_error *error)
 {
-    char folder[1100];
     struct server *server;
-    snprintf(folder, sizeof folder, "%s/server", data);
-    const struct server_options options = {
-        .data = folder, .host = "127.0.0.1", .limits = false, .env = raum_env_native()};
-    int rc = server_open(&server, &options, error);
+    int rc = bench_server_open(&server, data, error);
     if (rc)
         return rc;
     rc = put_rows(server, error);

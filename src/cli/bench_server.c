@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "cli/bench_server.h"
 #include "cli/bench.h"
+#include "server/server.h"
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -77,4 +78,13 @@ double bench_server_computed(const struct bench_server *child)
     if (f)
         fclose(f);
     return (double)ticks / (double)sysconf(_SC_CLK_TCK);
+}
+
+int bench_server_open(struct server **out, const char *data, struct raum_error *error)
+{
+    char folder[1100];
+    snprintf(folder, sizeof folder, "%s/server", data);
+    const struct server_options options = {
+        .data = folder, .host = "127.0.0.1", .env = raum_env_native()};
+    return server_open(out, &options, error);
 }

@@ -19,4 +19,9 @@ double bench_server_memory(const struct bench_server *child, const char *name);
 /* What it has computed so far, in seconds. */
 double bench_server_computed(const struct bench_server *child);
 
+/* The server of that data directory without listening, to fill its database before it is started:
+ * server_stop ends it. */
+struct server;
+int bench_server_open(struct server **out, const char *data, struct raum_error *error) BASE_CHECK;
+
 #endif
